@@ -1,0 +1,159 @@
+// Package api is the signed, form-encoded API: the first door of the house. It
+// reads a request, proves who sends it, calls one method of the gateway and
+// writes the reply.
+//
+// routes.go has the table of commands, request.go reads, authenticate.go
+// proves, reply.go writes.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"payout"
+	"payout/gateway"
+	"payout/sign"
+	"payout/spec"
+	"payout/storage"
+)
+
+// A Handler serves {ContextPath}/api/. Its fields do not change.
+type Handler struct {
+	Gateway     *gateway.Gateway
+	ContextPath string // such as /paynet, without a slash at the end
+	PublicURL   string // scheme and host that clients sign; empty: taken from the request
+	// TimestampWindow is how far an oauth_timestamp may be from the clock; 0
+	// switches the check off.
+	TimestampWindow time.Duration
+	Location        *time.Location // zone of dates in replies; nil is UTC
+	Log             *slog.Logger
+}
+
+// An exchange is one request on its way to its reply.
+type exchange struct {
+	gateway.Call
+	w     http.ResponseWriter
+	r     *http.Request
+	route route
+	form  []sign.Pair
+	began time.Time
+
+	denied string // why access was denied, for the log only
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := &exchange{w: w, r: r, began: h.Gateway.Now()}
+	e.Now, e.RemoteAddress = e.began, remoteAddress(r)
+	reply, err := h.serve(r.Context(), e)
+	h.answer(e, reply, err)
+}
+
+// serve takes a request through the door, step by step.
+func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
+	var err error
+	if e.Serial, err = h.Gateway.DB.NextSerial(ctx); err != nil {
+		return nil, err
+	}
+	if e.route, err = h.find(e.r); err != nil {
+		return nil, err
+	}
+	e.Command, e.EndpointID, e.GroupID = e.route.command, e.route.endpoint, e.route.group
+	if e.form, err = readForm(e.w, e.r); err != nil {
+		return nil, err
+	}
+	if e.Command.Auth == spec.OAuthRSA {
+		if err := h.authenticate(e); err != nil {
+			return nil, err
+		}
+	}
+	request, err := e.Command.Parse(e.form)
+	if err == nil && e.Command.Auth == spec.Control {
+		err = h.checkControl(e, request)
+	}
+	var reply *spec.Reply
+	if err == nil {
+		reply, err = e.route.handle(h, ctx, e, request)
+	}
+	var refusal *payout.Error
+	if errors.As(err, &refusal) && e.Party != nil {
+		err = h.Gateway.Refused(&e.Call, request.Text(spec.ClientOrderID), refusal)
+	}
+	return reply, err
+}
+
+// errDenied is answered by the page "Access is denied"; exchange.denied has the reason.
+var errDenied = errors.New("access is denied")
+
+func (e *exchange) deny(format string, args ...any) error {
+	e.denied = fmt.Sprintf(format, args...)
+	return errDenied
+}
+
+// answer writes the reply and the request's line in the log.
+func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
+	if errors.Is(err, gateway.ErrNonceUsed) {
+		err = e.deny("oauth_nonce was used before")
+	}
+	level, verdict, status, code := slog.LevelInfo, "ok", http.StatusOK, payout.ErrCode(0)
+	var refusal *payout.Error
+	switch {
+	case err == nil:
+		status = writeReply(e, reply, http.StatusOK)
+	case errors.Is(err, errDenied):
+		level, verdict, status = slog.LevelWarn, "denied", writeDenied(e.w)
+	case errors.As(err, &refusal):
+		verdict, code = "refused", refusal.Code
+		status = h.writeError(e, refusal)
+	case errors.Is(err, storage.ErrBusy):
+		level, verdict, code = slog.LevelWarn, "busy", payout.CodeBusy
+		status = h.writeError(e, &payout.Error{Code: code})
+	default:
+		level, verdict, code = slog.LevelError, "failed", payout.CodeInternal
+		status = h.writeError(e, &payout.Error{Code: code})
+	}
+	h.log(e, level, verdict, status, code, err)
+}
+
+// log writes one line per request. It has ids and verdicts, never parameters.
+func (h *Handler) log(e *exchange, level slog.Level, verdict string, status int, code payout.ErrCode, err error) {
+	attrs := []slog.Attr{slog.String("serial", e.Serial.String()), slog.String("verdict", verdict), slog.Int("http_status", status),
+		slog.Duration("took", h.Gateway.Now().Sub(e.began)), slog.String("remote", e.RemoteAddress)}
+	if e.Command != nil {
+		attrs = append(attrs, slog.String("command", e.Command.Path()))
+	}
+	if e.EndpointID != 0 {
+		attrs = append(attrs, slog.Int64("endpoint", int64(e.EndpointID)))
+	}
+	if e.GroupID != 0 {
+		attrs = append(attrs, slog.Int64("group", int64(e.GroupID)))
+	}
+	if e.Party != nil {
+		attrs = append(attrs, slog.String("login", e.Party.Login))
+	}
+	if code != 0 {
+		attrs = append(attrs, slog.Int("error_code", int(code)))
+	}
+	if e.denied != "" {
+		attrs = append(attrs, slog.String("reason", e.denied))
+	} else if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	if e.Note != "" {
+		attrs = append(attrs, slog.String("note", e.Note))
+	}
+	h.Log.LogAttrs(e.r.Context(), level, "request", attrs...)
+}
+
+// remoteAddress is the caller's address without the port.
+func remoteAddress(r *http.Request) string {
+	if i := strings.LastIndexByte(r.RemoteAddr, ':'); i > 0 {
+		return r.RemoteAddr[:i]
+	}
+	return r.RemoteAddr
+}

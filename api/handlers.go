@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"payout"
+	"payout/gateway"
+	"payout/spec"
+)
+
+// payout answers the commands that create an order.
+func (h *Handler) payout(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
+	order, err := h.Gateway.Payout(ctx, &e.Call, r)
+	if err != nil {
+		return nil, err
+	}
+	return asyncReply(e, order), nil
+}
+
+// payoutPay answers payout-pay.
+func (h *Handler) payoutPay(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
+	order, err := h.Gateway.PayoutPay(ctx, &e.Call, r)
+	if err != nil {
+		return nil, err
+	}
+	return asyncReply(e, order), nil
+}
+
+// asyncReply is the answer to a request that the gateway works on from now.
+func asyncReply(e *exchange, o *payout.Order) *spec.Reply {
+	return spec.AsyncReply.New().
+		Set(spec.FieldSerial, e.Serial.String()).
+		Set(spec.FieldMerchantOrder, o.ClientOrderID).
+		Set(spec.FieldPaynetOrder, o.ID.String()).
+		Set(spec.FieldEndpoint, o.EndpointID.String())
+}
+
+// status answers both status commands.
+func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
+	s, err := h.Gateway.Status(ctx, &e.Call, r)
+	if err != nil {
+		return nil, err
+	}
+	return h.statusReply(e, r, s), nil
+}
+
+// statusReply tells where an order stands (seed 1.1.5).
+func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) *spec.Reply {
+	o := s.Order
+	text := func(p *spec.Param) string { return o.Params[p.Name] }
+	reply := spec.StatusReply.New().
+		Set(spec.FieldSerial, e.Serial.String()).
+		Set(spec.FieldMerchantOrder, o.ClientOrderID).
+		Set(spec.FieldPaynetOrder, o.ID.String()).
+		Set(spec.FieldStatus, string(o.Stage.Status())).
+		Set(spec.FieldAmount, o.Amount.String()).
+		Set(spec.FieldCurrency, o.Amount.Currency.Code()).
+		Set(spec.FieldTransactionType, string(o.Type)).
+		Set(spec.FieldReceipt, string(s.Receipt)).
+		Set(spec.FieldEmail, text(spec.ReceiverEmail)).
+		Set(spec.FieldLastName, text(spec.ReceiverLastName)).
+		Set(spec.FieldFirstName, text(spec.ReceiverFirstName)).
+		Set(spec.FieldOrderStage, o.Stage.OrderStage(o.Type)).
+		Set(spec.FieldPhone, text(spec.ReceiverPhone)).
+		Set(spec.FieldPurpose, text(spec.Purpose)).
+		Set(spec.FieldByRequestSN, r.Text(spec.ByRequestSN)).
+		Set(spec.FieldInitialAmount, o.Amount.String()).
+		Set(spec.FieldMerchantData, text(spec.MerchantData)).
+		Set(spec.FieldTransactionDate, h.date(o.FinalAt))
+	if s.Gate != nil {
+		reply.Set(spec.FieldDescriptor, s.Gate.Descriptor).Set(spec.FieldOrigDescriptor, s.Gate.Descriptor)
+	}
+	if t := s.Transaction; t != nil {
+		reply.Set(spec.FieldProcessorTxID, t.ProcessorTxID).
+			Set(spec.FieldRRN, t.RRN).
+			Set(spec.FieldApprovalCode, t.ApprovalCode).
+			Set(spec.FieldProcessingDate, h.date(t.EndedAt))
+	}
+	if o.ErrorCode != 0 {
+		reply.Set(spec.FieldErrorMessage, o.ErrorMessage).
+			Set(spec.FieldErrorCode, strconv.Itoa(int(o.ErrorCode)))
+	}
+	return reply
+}
+
+// date writes a time as 2015-04-06 22:00:27 MSK (seed 1.1.5); empty for none.
+func (h *Handler) date(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	zone := h.Location
+	if zone == nil {
+		zone = time.UTC
+	}
+	return t.In(zone).Format("2006-01-02 15:04:05 MST")
+}

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"payout"
+	"payout/sign"
+)
+
+const bodyMax = 1 << 20 // bytes
+
+// readForm reads the body's parameters, in their order and with repetitions.
+// The query is not mixed in: it is signed, but parameters come in the body.
+func readForm(w http.ResponseWriter, r *http.Request) ([]sign.Pair, error) {
+	contentType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || contentType != "application/x-www-form-urlencoded" || !isUTF8(params["charset"]) {
+		return nil, &payout.Error{Code: payout.CodeContentType}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, &payout.Error{Code: payout.CodeBodyTooLarge}
+	}
+	if err != nil {
+		return nil, &payout.Error{Code: payout.CodeEncoding, Detail: "it ended early", Err: err}
+	}
+	form, err := sign.ParseForm(string(body))
+	if err != nil {
+		return nil, &payout.Error{Code: payout.CodeEncoding, Detail: err.Error()}
+	}
+	return form, nil
+}
+
+// isUTF8 accepts the charset of the content type; none means UTF-8.
+func isUTF8(charset string) bool {
+	switch charset {
+	case "", "utf-8", "UTF-8", "utf8", "UTF8":
+		return true
+	}
+	return false
+}

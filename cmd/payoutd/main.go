@@ -1,0 +1,128 @@
+// Command payoutd is a self-hosted payout gateway: see payoutd --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"payout/storage"
+	"payout/vault"
+)
+
+// cli is the whole command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
+	Demo    demoCmd    `cmd:"" help:"Run a sandbox, send a payout through it and show every exchange."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's tables up to date (serve does it too)."`
+	Keygen  keygenCmd  `cmd:"" help:"Make an RSA key pair for signing requests."`
+
+	Party    partyCmd    `cmd:"" help:"Connecting Parties: who may call, and with which keys."`
+	Project  projectCmd  `cmd:"" help:"Projects: sets of endpoints under one name."`
+	Gate     gateCmd     `cmd:"" help:"Gates: accounts at payment rails."`
+	Endpoint endpointCmd `cmd:"" help:"Endpoints: the terminals that requests name in their URL."`
+	Group    groupCmd    `cmd:"" help:"Endpoint groups: endpoints of several currencies under one id."`
+
+	Order     orderCmd     `cmd:"" help:"Orders and their whole history."`
+	OAuth     oauthCmd     `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
+	Control   controlCmd   `cmd:"" help:"Compute SHA-1 control sums."`
+	Scenarios scenariosCmd `cmd:"" help:"List the simulator's test accounts and phones."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// A terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func (t terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
+
+// errQuiet ends a command with exit code 1 after it has said why itself.
+var errQuiet = errors.New("failed")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run parses and runs one command line and returns the exit code: 0 done,
+// 1 failed, 2 a wrong command line.
+func run(ctx context.Context, args []string, t terminal) (code int) {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("payoutd"),
+		kong.Description("A self-hosted payout gateway for the public paynet v2/v4 wire format.\n\n"+
+			"Every flag can also be set in the environment, as its help shows."),
+		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exit = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t), kong.UsageOnError())
+	if err != nil {
+		fmt.Fprintln(t.err, "payoutd:", err)
+		return 2
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(t.err, "payoutd: %s\nRun \"payoutd --help\" for help.\n", err)
+		return 2
+	}
+	if err := parsed.Run(); err != nil {
+		if !errors.Is(err, errQuiet) {
+			fmt.Fprintln(t.err, "payoutd:", err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// stored are the flags of commands that open the database.
+type stored struct {
+	Database string `default:"data/payoutd.db" env:"PAYOUTD_DATABASE" placeholder:"FILE|URL" help:"SQLite file or postgres:// URL (default: ${default}; env $$${env})."`
+	KeyFile  string `default:"data/master.key" env:"PAYOUTD_KEY_FILE" placeholder:"FILE" help:"Master key file, made when missing (default: ${default}; env $$${env})."`
+}
+
+// open opens the database with its tables up to date; the caller closes it.
+func (s stored) open(ctx context.Context) (*storage.DB, *vault.Vault, error) {
+	v, err := vault.Open(s.KeyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := storage.Open(ctx, s.Database, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, v, nil
+}
+
+// with runs a function with the database open.
+func (s stored) with(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
+	db, v, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db, v), db.Close())
+}
+
+// version is set when a release is built.
+var version = "development"
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(t terminal) error { t.printf("payoutd %s\n", version); return nil }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"payout/server"
+	"payout/storage"
+	"payout/vault"
+)
+
+type serveCmd struct {
+	stored
+	Listen          string        `default:"127.0.0.1:8080" env:"PAYOUTD_LISTEN" help:"Address of the API (default: ${default}; env $$${env})."`
+	MetricsListen   string        `env:"PAYOUTD_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address of Prometheus /metrics, such as 127.0.0.1:9464; empty: none (env $$${env})."`
+	PublicURL       string        `env:"PAYOUTD_PUBLIC_URL" placeholder:"URL" help:"Scheme and host that clients call and sign, such as https://gate.example.com. Needed behind a proxy (env $$${env})."`
+	ContextPath     string        `default:"/paynet" env:"PAYOUTD_CONTEXT_PATH" help:"Path before /api/ (default: ${default}; env $$${env})."`
+	TLSCert         string        `name:"tls-cert" env:"PAYOUTD_TLS_CERT" placeholder:"FILE" help:"Certificate chain, PEM; empty: no TLS (env $$${env})."`
+	TLSKey          string        `name:"tls-key" env:"PAYOUTD_TLS_KEY" placeholder:"FILE" help:"The certificate's private key, PEM (env $$${env})."`
+	Sandbox         bool          `env:"PAYOUTD_SANDBOX" help:"Allow callbacks to loopback addresses and any port (env $$${env})."`
+	TimeZone        string        `default:"UTC" env:"PAYOUTD_TIME_ZONE" help:"Zone of dates in replies, such as Europe/Moscow (default: ${default}; env $$${env})."`
+	TimestampWindow time.Duration `default:"5m" env:"PAYOUTD_TIMESTAMP_WINDOW" help:"How far an oauth_timestamp may be off; 0 switches the check off (default: ${default}; env $$${env})."`
+	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
+	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
+	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
+	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
+	LogLevel        slog.Level    `default:"info" env:"PAYOUTD_LOG_LEVEL" help:"debug, info, warn or error (default: ${default}; env $$${env})."`
+}
+
+func (c serveCmd) config() server.Config {
+	window := c.TimestampWindow
+	if window == 0 {
+		window = -1 // switched off
+	}
+	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile,
+		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout, ConfirmWithin: c.ConfirmWithin,
+		Grace: c.Grace}
+}
+
+// Run serves until the process is told to stop.
+func (c serveCmd) Run(ctx context.Context, t terminal) error {
+	log := slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	return server.Run(ctx, c.config(), log, nil)
+}
+
+type migrateCmd struct{ stored }
+
+// Run migrates the database.
+func (c migrateCmd) Run(ctx context.Context, t terminal) error {
+	v, err := vault.Open(c.KeyFile)
+	if err != nil {
+		return err
+	}
+	db, err := storage.Open(ctx, c.Database, v)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	n, err := db.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	t.printf("%d migrations run; the database is up to date.\n", n)
+	return nil
+}

@@ -1,0 +1,544 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"payout"
+	"payout/callback"
+	"payout/server"
+	"payout/sign"
+	"payout/spec"
+	"payout/storage"
+	"payout/vault"
+)
+
+// change runs one change of the set-up with the present set-up at hand.
+func (s stored) change(ctx context.Context, fn func(*storage.Directory, *storage.Tx) error) error {
+	return s.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		d, err := db.Directory(ctx)
+		if err != nil {
+			return err
+		}
+		return db.Transact(ctx, time.Now(), func(tx *storage.Tx) error { return fn(d, tx) })
+	})
+}
+
+// list prints a table of the set-up.
+func (s stored) list(ctx context.Context, t terminal, header string, rows func(*storage.Directory, func(...any))) error {
+	return s.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		d, err := db.Directory(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, header)
+		rows(d, func(cells ...any) {
+			texts := make([]string, len(cells))
+			for i, cell := range cells {
+				texts[i] = fmt.Sprint(cell)
+			}
+			fmt.Fprintln(table, strings.Join(texts, "\t"))
+		})
+		return table.Flush()
+	})
+}
+
+func onOff(enabled bool) string {
+	if enabled {
+		return "on"
+	}
+	return "off"
+}
+
+type partyCmd struct {
+	Add     partyAddCmd  `cmd:"" help:"Add a Connecting Party; prints its control key once."`
+	List    partyListCmd `cmd:"" help:"List the Connecting Parties and their keys."`
+	Key     partyKeyCmd  `cmd:"" help:"Add, enable or disable public keys of a party."`
+	Enable  partyOnCmd   `cmd:"" help:"Let a disabled party call again."`
+	Disable partyOffCmd  `cmd:"" help:"Refuse all requests of a party."`
+}
+
+type partyAddCmd struct {
+	stored
+	Login      string `arg:"" help:"Login: oauth_consumer_key and login on the wire."`
+	Name       string `help:"Name for people (default: the login)."`
+	PublicKey  string `placeholder:"FILE" help:"Public key, SPKI or PKCS#1 PEM, 2048 to 4096 bits."`
+	ControlKey string `env:"PAYOUTD_CONTROL_KEY" placeholder:"KEY" help:"Control key (merchant_control); made when left out (env $$${env})."`
+}
+
+// Run adds a party.
+func (c partyAddCmd) Run(ctx context.Context, t terminal) error {
+	if strings.TrimSpace(c.Login) != c.Login || c.Login == "" || len(c.Login) > 128 {
+		return errors.New("the login must be 1 to 128 characters without blanks around it")
+	}
+	made := c.ControlKey == ""
+	if made {
+		c.ControlKey = newControlKey()
+	}
+	err := c.change(ctx, func(_ *storage.Directory, tx *storage.Tx) error {
+		name := c.Name
+		if name == "" {
+			name = c.Login
+		}
+		id, err := tx.AddParty(payout.ConnectingParty{Login: c.Login, Name: name, ControlKey: payout.Secret(c.ControlKey), Enabled: true})
+		if err != nil || c.PublicKey == "" {
+			return err
+		}
+		return addKey(tx, id, c.PublicKey)
+	})
+	if err != nil {
+		return err
+	}
+	t.printf("party %s added\n", c.Login)
+	if made {
+		t.printf("control key  %s   (shown only now)\n", c.ControlKey)
+	}
+	if c.PublicKey == "" {
+		t.printf("It has no public key yet: payoutd party key add %s FILE\n", c.Login)
+	}
+	return nil
+}
+
+// newControlKey makes a random control key in the shape of a UUID (api-facts 2).
+func newControlKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the program instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return strings.ToUpper(fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:]))
+}
+
+func addKey(tx *storage.Tx, party payout.PartyID, file string) error {
+	key, err := readPublicKey(file)
+	if err != nil {
+		return err
+	}
+	return tx.AddPartyKey(party, payout.PartyKey{Fingerprint: sign.Fingerprint(key), Public: key, Enabled: true})
+}
+
+// partyNamed finds a party for a command.
+func partyNamed(d *storage.Directory, login string) (*payout.ConnectingParty, error) {
+	party := d.PartyByLogin(login)
+	if party == nil {
+		return nil, fmt.Errorf("there is no party %q", login)
+	}
+	return party, nil
+}
+
+type partyListCmd struct{ stored }
+
+// Run lists parties.
+func (c partyListCmd) Run(ctx context.Context, t terminal) error {
+	return c.list(ctx, t, "LOGIN\tNAME\tSTATE\tKEY\tKEY STATE", func(d *storage.Directory, row func(...any)) {
+		for _, p := range storage.Sorted(d.Parties) {
+			if len(p.Keys) == 0 {
+				row(p.Login, p.Name, onOff(p.Enabled), "none", "")
+			}
+			for _, k := range p.Keys {
+				row(p.Login, p.Name, onOff(p.Enabled), fmt.Sprintf("%s… (%d bits)", k.Fingerprint[:16], k.Public.N.BitLen()), onOff(k.Enabled))
+			}
+		}
+	})
+}
+
+type partyOnCmd struct {
+	stored
+	Login string `arg:""`
+}
+type partyOffCmd struct {
+	stored
+	Login string `arg:""`
+}
+
+// Run enables a party.
+func (c partyOnCmd) Run(ctx context.Context) error { return c.switchParty(ctx, c.Login, true) }
+
+// Run disables a party.
+func (c partyOffCmd) Run(ctx context.Context) error { return c.switchParty(ctx, c.Login, false) }
+
+func (s stored) switchParty(ctx context.Context, login string, enabled bool) error {
+	return s.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		party, err := partyNamed(d, login)
+		if err != nil {
+			return err
+		}
+		return tx.Switch(storage.SwitchParty, int64(party.ID), enabled)
+	})
+}
+
+type partyKeyCmd struct {
+	Add     partyKeyAddCmd `cmd:"" help:"Add a public key; several may be active at once."`
+	Enable  partyKeyOnCmd  `cmd:"" help:"Accept signatures by a key again."`
+	Disable partyKeyOffCmd `cmd:"" help:"Refuse signatures by a key."`
+}
+
+type partyKeyAddCmd struct {
+	stored
+	Login string `arg:""`
+	File  string `arg:"" help:"Public key, SPKI or PKCS#1 PEM."`
+}
+
+// Run adds a key.
+func (c partyKeyAddCmd) Run(ctx context.Context) error {
+	return c.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		party, err := partyNamed(d, c.Login)
+		if err != nil {
+			return err
+		}
+		return addKey(tx, party.ID, c.File)
+	})
+}
+
+type partyKeyOnCmd struct {
+	stored
+	Login       string `arg:""`
+	Fingerprint string `arg:"" help:"Fingerprint of the key, or its beginning."`
+}
+type partyKeyOffCmd struct {
+	stored
+	Login       string `arg:""`
+	Fingerprint string `arg:"" help:"Fingerprint of the key, or its beginning."`
+}
+
+// Run enables a key.
+func (c partyKeyOnCmd) Run(ctx context.Context) error {
+	return c.switchKey(ctx, c.Login, c.Fingerprint, true)
+}
+
+// Run disables a key.
+func (c partyKeyOffCmd) Run(ctx context.Context) error {
+	return c.switchKey(ctx, c.Login, c.Fingerprint, false)
+}
+
+func (s stored) switchKey(ctx context.Context, login, fingerprint string, enabled bool) error {
+	return s.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		party, err := partyNamed(d, login)
+		if err != nil {
+			return err
+		}
+		fits := func(k payout.PartyKey) bool { return strings.HasPrefix(k.Fingerprint, fingerprint) }
+		i := slices.IndexFunc(party.Keys, fits)
+		if i < 0 || slices.ContainsFunc(party.Keys[i+1:], fits) {
+			return fmt.Errorf("the fingerprint must belong to exactly one key of %s: see payoutd party list", login)
+		}
+		return tx.SwitchKey(party.ID, party.Keys[i].Fingerprint, enabled)
+	})
+}
+
+type projectCmd struct {
+	Add     projectAddCmd  `cmd:"" help:"Add a project."`
+	List    projectListCmd `cmd:"" help:"List the projects."`
+	Enable  projectOnCmd   `cmd:"" help:"Switch a project's endpoints on."`
+	Disable projectOffCmd  `cmd:"" help:"Switch all endpoints of a project off."`
+}
+
+type projectAddCmd struct {
+	stored
+	Name string `arg:""`
+}
+
+// Run adds a project.
+func (c projectAddCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, func(_ *storage.Directory, tx *storage.Tx) error {
+		id, err := tx.AddProject(payout.Project{Name: c.Name, Enabled: true})
+		if err == nil {
+			t.printf("project %d added\n", id)
+		}
+		return err
+	})
+}
+
+type projectListCmd struct{ stored }
+
+// Run lists projects.
+func (c projectListCmd) Run(ctx context.Context, t terminal) error {
+	return c.list(ctx, t, "ID\tNAME\tSTATE", func(d *storage.Directory, row func(...any)) {
+		for _, p := range storage.Sorted(d.Projects) {
+			row(p.ID, p.Name, onOff(p.Enabled))
+		}
+	})
+}
+
+type gateCmd struct {
+	Add     gateAddCmd  `cmd:"" help:"Add a gate."`
+	List    gateListCmd `cmd:"" help:"List the gates."`
+	Enable  gateOnCmd   `cmd:"" help:"Pay through a gate again."`
+	Disable gateOffCmd  `cmd:"" help:"Let a gate's orders wait."`
+}
+
+type gateAddCmd struct {
+	stored
+	Name        string            `arg:""`
+	Processor   string            `default:"simulator" help:"Connector that speaks the rail's protocol (default: ${default})."`
+	Currency    []string          `placeholder:"CODE" help:"Currencies that the gate takes (default: any)."`
+	Set         map[string]string `placeholder:"NAME=VALUE" help:"Settings of the connector."`
+	Require     []string          `placeholder:"PARAMETER" help:"Conditional parameters that the gate needs, such as account_name."`
+	Concurrency int               `default:"32" help:"Calls to the rail at once (default: ${default})."`
+	Descriptor  string            `help:"Descriptor told in status and callback."`
+}
+
+// Run adds a gate.
+func (c gateAddCmd) Run(ctx context.Context, t terminal) error {
+	gate, err := c.gate()
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, func(_ *storage.Directory, tx *storage.Tx) error {
+		id, err := tx.AddGate(gate)
+		if err == nil {
+			t.printf("gate %d added\n", id)
+		}
+		return err
+	})
+}
+
+func (c gateAddCmd) gate() (payout.Gate, error) {
+	gate := payout.Gate{Name: c.Name, Processor: c.Processor, Settings: c.Set, Required: c.Require,
+		Concurrency: c.Concurrency, Descriptor: c.Descriptor, Enabled: true}
+	if !slices.Contains(server.ProcessorNames(), c.Processor) {
+		return gate, fmt.Errorf("there is no processor %q; there are: %s", c.Processor, strings.Join(server.ProcessorNames(), ", "))
+	}
+	if c.Concurrency < 1 {
+		return gate, errors.New("--concurrency must be at least 1")
+	}
+	for _, name := range c.Require {
+		if !spec.IsConditional(name) {
+			return gate, fmt.Errorf("--require %s: no command has a Conditional parameter of this name", name)
+		}
+	}
+	for _, code := range c.Currency {
+		currency, err := payout.ParseCurrency(code)
+		if err != nil {
+			return gate, fmt.Errorf("--currency %s: %w", code, err)
+		}
+		gate.Currencies = append(gate.Currencies, currency)
+	}
+	return gate, nil
+}
+
+type gateListCmd struct{ stored }
+
+// Run lists gates.
+func (c gateListCmd) Run(ctx context.Context, t terminal) error {
+	return c.list(ctx, t, "ID\tNAME\tPROCESSOR\tCURRENCIES\tREQUIRES\tCONCURRENCY\tSTATE", func(d *storage.Directory, row func(...any)) {
+		for _, g := range storage.Sorted(d.Gates) {
+			currencies := "any"
+			if len(g.Currencies) > 0 {
+				currencies = fmt.Sprint(g.Currencies)
+			}
+			row(g.ID, g.Name, g.Processor, currencies, strings.Join(g.Required, ","), g.Concurrency, onOff(g.Enabled))
+		}
+	})
+}
+
+type endpointCmd struct {
+	Add     endpointAddCmd  `cmd:"" help:"Add an endpoint."`
+	List    endpointListCmd `cmd:"" help:"List the endpoints."`
+	Enable  endpointOnCmd   `cmd:"" help:"Take new orders again."`
+	Disable endpointOffCmd  `cmd:"" help:"Refuse new orders; accepted ones go on."`
+}
+
+type endpointAddCmd struct {
+	stored
+	Login       string   `arg:"" help:"Login of the party that it belongs to."`
+	Gate        []string `required:"" placeholder:"NAME" help:"Gates by name; several form a chain that is tried in order."`
+	Project     string   `required:"" placeholder:"NAME" help:"Project by name."`
+	ID          int64    `placeholder:"N" help:"Id in the URL (default: the next free one)."`
+	Name        string   `help:"Name for people."`
+	Currency    string   `placeholder:"CODE" help:"The endpoint's currency (default: any that its gates take)."`
+	Repeat      string   `default:"replay" enum:"replay,allow" help:"What a repeated client_orderid does: replay answers as the first time, allow makes another order (default: ${default})."`
+	CallbackURL string   `placeholder:"URL" help:"Callback URL for requests that name none."`
+}
+
+// Run adds an endpoint.
+func (c endpointAddCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		endpoint, err := c.endpoint(d)
+		if err != nil {
+			return err
+		}
+		id, err := tx.AddEndpoint(endpoint)
+		if err == nil {
+			t.printf("endpoint %d added\n", id)
+		}
+		return err
+	})
+}
+
+func (c endpointAddCmd) endpoint(d *storage.Directory) (payout.Endpoint, error) {
+	e := payout.Endpoint{ID: payout.EndpointID(c.ID), Name: c.Name, Repeat: payout.RepeatPolicy(c.Repeat), CallbackURL: c.CallbackURL, Enabled: true}
+	party, err := partyNamed(d, c.Login)
+	if err != nil {
+		return e, err
+	}
+	e.PartyID = party.ID
+	for _, p := range d.Projects {
+		if p.Name == c.Project {
+			e.ProjectID = p.ID
+		}
+	}
+	if e.ProjectID == 0 {
+		return e, fmt.Errorf("there is no project %q", c.Project)
+	}
+	if c.Currency != "" {
+		if e.Currency, err = payout.ParseCurrency(c.Currency); err != nil {
+			return e, fmt.Errorf("--currency %s: %w", c.Currency, err)
+		}
+	}
+	if c.CallbackURL != "" {
+		if _, err := callback.Check(c.CallbackURL, callback.Policy{AllowLoopback: true}); err != nil {
+			return e, fmt.Errorf("--callback-url: %w", err)
+		}
+	}
+	for _, name := range c.Gate {
+		gate := gateNamed(d, name)
+		if gate == nil {
+			return e, fmt.Errorf("there is no gate %q", name)
+		}
+		if e.Currency != "" && !gate.Takes(e.Currency) {
+			return e, fmt.Errorf("gate %s does not take %s", name, e.Currency)
+		}
+		e.Gates = append(e.Gates, gate.ID)
+	}
+	return e, nil
+}
+
+func gateNamed(d *storage.Directory, name string) *payout.Gate {
+	for _, g := range d.Gates {
+		if g.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+type endpointListCmd struct{ stored }
+
+// Run lists endpoints.
+func (c endpointListCmd) Run(ctx context.Context, t terminal) error {
+	return c.list(ctx, t, "ID\tPARTY\tPROJECT\tNAME\tCURRENCY\tGATES\tREPEAT\tSTATE", func(d *storage.Directory, row func(...any)) {
+		for _, e := range storage.Sorted(d.Endpoints) {
+			currency := "any"
+			if e.Currency != "" {
+				currency = e.Currency.Code()
+			}
+			var gates []string
+			for _, id := range e.Gates {
+				gates = append(gates, d.Gates[id].Name)
+			}
+			row(e.ID, d.Parties[e.PartyID].Login, d.Projects[e.ProjectID].Name, e.Name, currency, strings.Join(gates, ","), e.Repeat, onOff(e.Enabled))
+		}
+	})
+}
+
+type groupCmd struct {
+	Add     groupAddCmd  `cmd:"" help:"Add an endpoint group."`
+	List    groupListCmd `cmd:"" help:"List the endpoint groups."`
+	Enable  groupOnCmd   `cmd:"" help:"Take requests to a group again."`
+	Disable groupOffCmd  `cmd:"" help:"Refuse requests to a group."`
+}
+
+type groupAddCmd struct {
+	stored
+	Login    string  `arg:"" help:"Login of the party that it belongs to."`
+	Endpoint []int64 `required:"" placeholder:"ID" help:"Endpoints; asked for the currency in this order."`
+	ID       int64   `placeholder:"N" help:"Id in the URL (default: the next free one)."`
+	Name     string  `help:"Name for people."`
+}
+
+// Run adds a group.
+func (c groupAddCmd) Run(ctx context.Context, t terminal) error {
+	return c.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		party, err := partyNamed(d, c.Login)
+		if err != nil {
+			return err
+		}
+		group := payout.EndpointGroup{ID: payout.GroupID(c.ID), PartyID: party.ID, Name: c.Name, Enabled: true}
+		for _, id := range c.Endpoint {
+			e := d.Endpoints[payout.EndpointID(id)]
+			if e == nil || e.PartyID != party.ID {
+				return fmt.Errorf("party %s has no endpoint %d", c.Login, id)
+			}
+			group.Endpoints = append(group.Endpoints, e.ID)
+		}
+		id, err := tx.AddGroup(group)
+		if err == nil {
+			t.printf("group %d added\n", id)
+		}
+		return err
+	})
+}
+
+type groupListCmd struct{ stored }
+
+// Run lists groups.
+func (c groupListCmd) Run(ctx context.Context, t terminal) error {
+	return c.list(ctx, t, "ID\tPARTY\tNAME\tENDPOINTS\tSTATE", func(d *storage.Directory, row func(...any)) {
+		for _, g := range storage.Sorted(d.Groups) {
+			row(g.ID, d.Parties[g.PartyID].Login, g.Name, fmt.Sprint(g.Endpoints), onOff(g.Enabled))
+		}
+	})
+}
+
+// numbered is a part of the set-up that is switched by its id.
+type numbered struct {
+	stored
+	ID int64 `arg:""`
+}
+
+func (n numbered) turn(ctx context.Context, part storage.Switchable, enabled bool) error {
+	return n.change(ctx, func(_ *storage.Directory, tx *storage.Tx) error {
+		err := tx.Switch(part, n.ID, enabled)
+		if errors.Is(err, storage.ErrNotFound) {
+			return fmt.Errorf("there is no number %d among the %s", n.ID, strings.ReplaceAll(string(part), "_", " "))
+		}
+		return err
+	})
+}
+
+type (
+	projectOnCmd   struct{ numbered }
+	projectOffCmd  struct{ numbered }
+	gateOnCmd      struct{ numbered }
+	gateOffCmd     struct{ numbered }
+	endpointOnCmd  struct{ numbered }
+	endpointOffCmd struct{ numbered }
+	groupOnCmd     struct{ numbered }
+	groupOffCmd    struct{ numbered }
+)
+
+// Run switches a project on.
+func (c projectOnCmd) Run(ctx context.Context) error { return c.turn(ctx, storage.SwitchProject, true) }
+
+// Run switches a project off.
+func (c projectOffCmd) Run(ctx context.Context) error {
+	return c.turn(ctx, storage.SwitchProject, false)
+}
+
+// Run switches a gate on.
+func (c gateOnCmd) Run(ctx context.Context) error { return c.turn(ctx, storage.SwitchGate, true) }
+
+// Run switches a gate off.
+func (c gateOffCmd) Run(ctx context.Context) error { return c.turn(ctx, storage.SwitchGate, false) }
+
+// Run switches an endpoint on.
+func (c endpointOnCmd) Run(ctx context.Context) error {
+	return c.turn(ctx, storage.SwitchEndpoint, true)
+}
+
+// Run switches an endpoint off.
+func (c endpointOffCmd) Run(ctx context.Context) error {
+	return c.turn(ctx, storage.SwitchEndpoint, false)
+}
+
+// Run switches a group on.
+func (c groupOnCmd) Run(ctx context.Context) error { return c.turn(ctx, storage.SwitchGroup, true) }
+
+// Run switches a group off.
+func (c groupOffCmd) Run(ctx context.Context) error { return c.turn(ctx, storage.SwitchGroup, false) }

@@ -1,0 +1,166 @@
+package payout
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An ErrCode is the numeric error-code of the wire. Codes are never reused.
+// The reference publishes no list (api-facts 12), so the numbers are ours, but
+// for 1, which a recorded reply shows (wire-facts 1).
+type ErrCode int
+
+// A Kind is the type of an error reply, or KindOutcome for codes that only an
+// order's status and callback carry.
+type Kind string
+
+// The kinds of error codes.
+const (
+	KindValidation Kind = "validation-error" // a parameter is wrong; nothing was created
+	KindError      Kind = "error"            // the request is understood and refused
+	KindOutcome    Kind = "outcome"          // how an order ended
+)
+
+// The codes of refused parameters.
+const (
+	CodeRequired         ErrCode = 1
+	CodeTooLong          ErrCode = 2
+	CodeTooShort         ErrCode = 3
+	CodeFormat           ErrCode = 4
+	CodeRepeated         ErrCode = 5
+	CodeNotSupported     ErrCode = 6
+	CodeAmount           ErrCode = 7
+	CodeCurrency         ErrCode = 8
+	CodeCurrencyEndpoint ErrCode = 9
+	CodeURL              ErrCode = 10
+	CodeContradiction    ErrCode = 11
+	CodeEncoding         ErrCode = 12
+)
+
+// The codes of refused requests.
+const (
+	CodeControl          ErrCode = 300
+	CodeEndpointUnknown  ErrCode = 301
+	CodeEndpointDisabled ErrCode = 302
+	CodeOrderUnknown     ErrCode = 303
+	CodeOrderNotUnique   ErrCode = 304
+	CodeOrderExists      ErrCode = 305
+	CodeNotConfirmed     ErrCode = 306
+	CodeNotTwoStep       ErrCode = 307
+	CodeOrderFinal       ErrCode = 308
+	CodeRequestUnknown   ErrCode = 309
+	CodeMethod           ErrCode = 310
+	CodeContentType      ErrCode = 311
+	CodeBodyTooLarge     ErrCode = 312
+	CodeCommandUnknown   ErrCode = 313
+	CodeBusy             ErrCode = 398
+	CodeInternal         ErrCode = 399
+)
+
+// The codes of order outcomes.
+const (
+	CodeDeclined        ErrCode = 1000
+	CodeProcessorError  ErrCode = 1001
+	CodeCheckDeclined   ErrCode = 1002
+	CodeNotPaidInTime   ErrCode = 1003
+	CodeNoGate          ErrCode = 1004
+	CodeUnknownToRail   ErrCode = 1005
+	CodeInvalidReceiver ErrCode = 1006
+)
+
+// A CodeRow is one row of the table of error codes.
+type CodeRow struct {
+	Code ErrCode
+	Kind Kind
+	HTTP int // status of the refusal in JSON mode; form mode always answers 200
+	// Transport marks refusals of the HTTP request itself: they keep their HTTP
+	// status in form mode too.
+	Transport bool
+	Text      string // what the caller reads; {param} is the parameter's name, {detail} the rule
+	Doc       string // what to do about it
+}
+
+// errCodes states each code once: number, kind, text, documentation.
+var errCodes = []CodeRow{
+	{CodeRequired, KindValidation, 400, false, "Parameter {param} is required", "Send the parameter with a value."},
+	{CodeTooLong, KindValidation, 400, false, "Parameter {param} is too long: {detail}", "Lengths count characters, not bytes."},
+	{CodeTooShort, KindValidation, 400, false, "Parameter {param} is too short: {detail}", "Lengths count characters, not bytes."},
+	{CodeFormat, KindValidation, 400, false, "Parameter {param} has a wrong format: {detail}", "Compare the value with the sample in the command's table."},
+	{CodeRepeated, KindValidation, 400, false, "Parameter {param} is given more than once", "Send each parameter once; a parameter may also be given under an alias, but then with the same value."},
+	{CodeNotSupported, KindValidation, 400, false, "Parameter {param} is not supported: {detail}", "Leave the parameter out."},
+	{CodeAmount, KindValidation, 400, false, "Parameter {param} is not a valid amount: {detail}", "Major units with '.' as the separator, such as 10.42."},
+	{CodeCurrency, KindValidation, 400, false, "Parameter {param} is not a currency code: {detail}", "Three upper-case letters of ISO 4217."},
+	{CodeCurrencyEndpoint, KindValidation, 400, false, "Parameter {param} is not accepted by this endpoint: {detail}", "Use an endpoint or group that has the currency."},
+	{CodeURL, KindValidation, 400, false, "Parameter {param} is not an acceptable URL: {detail}", "Callbacks go to public addresses on http 80, 8080 or https 443, 8443."},
+	{CodeContradiction, KindValidation, 400, false, "Parameter {param} contradicts another parameter: {detail}", "The same value was sent under two names, or two that exclude each other."},
+	{CodeEncoding, KindValidation, 400, false, "The request body is not a valid form: {detail}", "application/x-www-form-urlencoded in UTF-8."},
+
+	{CodeControl, KindError, 403, false, "INVALID_CONTROL_CODE", "Check the order of the values, the control key and the ids; amounts are in minor units."},
+	{CodeEndpointUnknown, KindError, 404, false, "Endpoint not found", "The endpoint or endpoint group does not exist or belongs to another party."},
+	{CodeEndpointDisabled, KindError, 403, false, "Endpoint is disabled", "Ask the operator."},
+	{CodeOrderUnknown, KindError, 404, false, "Order not found", "No order of yours has these ids."},
+	{CodeOrderNotUnique, KindError, 409, false, "client_orderid is not unique: send orderid too", "Several orders have this client_orderid."},
+	{CodeOrderExists, KindError, 409, false, "An order with this client_orderid exists with another {param}", "A repeated request must agree in every parameter; use a new client_orderid for a new order."},
+	{CodeNotConfirmed, KindError, 409, false, "Order is not confirmed yet", "Poll the status until order-stage is payout_check_validated, then send payout-pay."},
+	{CodeNotTwoStep, KindError, 409, false, "Order was not created by payout-check", "payout-pay only confirms orders of payout-check."},
+	{CodeOrderFinal, KindError, 409, false, "Order is already finished", "The order ended before payout-pay came; its status tells how."},
+	{CodeRequestUnknown, KindError, 404, false, "by-request-sn does not belong to this order", "Use the serial-number of the reply that created or paid the order."},
+	{CodeMethod, KindError, 405, true, "Only POST is accepted here", "Send the request as POST."},
+	{CodeContentType, KindError, 415, true, "Content-Type must be application/x-www-form-urlencoded", "Send the parameters as a form."},
+	{CodeBodyTooLarge, KindError, 413, true, "The request body is larger than 1 MiB", "Send less."},
+	{CodeCommandUnknown, KindError, 404, true, "No such command", "Check the path of the request."},
+	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "Nothing was stored. Try again after the time that Retry-After names."},
+	{CodeInternal, KindError, 500, false, "Internal error", "Ask the operator, with the serial-number. Ask for the status before you send the order again."},
+
+	{CodeDeclined, KindOutcome, 0, false, "Declined by the processor", "The rail refused the payout."},
+	{CodeProcessorError, KindOutcome, 0, false, "PROCESSOR_INTERNAL_ERROR", "The rail failed and did not pay."},
+	{CodeCheckDeclined, KindOutcome, 0, false, "Declined at the bank's check", "The bank did not confirm the payout-check."},
+	{CodeNotPaidInTime, KindOutcome, 0, false, "Expired: payout-pay did not come in time", "Start again with payout-check."},
+	{CodeNoGate, KindOutcome, 0, false, "No gate can pay this order", "The endpoint's gates were changed while the order was waiting."},
+	{CodeUnknownToRail, KindOutcome, 0, false, "The processor has no such payment", "The rail confirmed that it never paid; a new order may be sent."},
+	{CodeInvalidReceiver, KindOutcome, 0, false, "Declined: receiver not accepted", "The rail does not know the receiver's account, phone or bank."},
+}
+
+var codeRows = func() map[ErrCode]CodeRow {
+	rows := make(map[ErrCode]CodeRow, len(errCodes))
+	for _, row := range errCodes {
+		rows[row.Code] = row
+	}
+	return rows
+}()
+
+// ErrCodes returns the table of error codes.
+func ErrCodes() []CodeRow { return append([]CodeRow(nil), errCodes...) }
+
+// Row returns the code's row; an unknown code reads as CodeInternal.
+func (c ErrCode) Row() CodeRow {
+	row, ok := codeRows[c]
+	if !ok {
+		return codeRows[CodeInternal]
+	}
+	return row
+}
+
+// An Error is an error that a client may read. All other errors are answered
+// as CodeInternal and only logged.
+type Error struct {
+	Code   ErrCode
+	Param  string // name of the parameter as the client sent it, or empty
+	Detail string // the rule that was broken; never the value
+	Err    error  // cause, for the log only
+}
+
+// Error is the text for the client: the code's text with the parameter and the rule.
+func (e *Error) Error() string {
+	text := e.Code.Row().Text
+	text = strings.ReplaceAll(text, "{param}", e.Param)
+	return strings.ReplaceAll(text, "{detail}", e.Detail)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error about a parameter; the format gives the broken rule.
+func Errorf(code ErrCode, param, format string, args ...any) *Error {
+	return &Error{Code: code, Param: param, Detail: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"payout"
+	"payout/callback"
+	"payout/spec"
+)
+
+// runCallbacks claims callbacks that are due and delivers them until the
+// context ends; then it waits for those under way. Each receiver has a few
+// deliveries at once at most, so a slow one delays only its own.
+func (g *Gateway) runCallbacks(ctx context.Context) {
+	var (
+		deliveries sync.WaitGroup
+		mu         sync.Mutex
+		total      int
+		receivers  = make(map[string]int) // deliveries under way
+		freed      = make(chan struct{}, 1)
+		most       = or(g.Settings.CallbackConcurrency, 64)
+		each       = or(g.Settings.CallbackPerReceiver, 8)
+	)
+	defer deliveries.Wait()
+	done := func(receiver string) {
+		mu.Lock()
+		total--
+		if receivers[receiver]--; receivers[receiver] == 0 {
+			delete(receivers, receiver)
+		}
+		mu.Unlock()
+		select {
+		case freed <- struct{}{}:
+		default:
+		}
+	}
+	for ctx.Err() == nil {
+		mu.Lock()
+		free, share := most-total, each
+		var busy []string
+		for receiver, n := range receivers {
+			if n >= (each+1)/2 {
+				busy = append(busy, receiver)
+			} else {
+				share = min(share, each-n)
+			}
+		}
+		mu.Unlock()
+		var claimed []payout.Callback
+		err := g.guarded(func() (err error) {
+			claimed, err = g.claimCallbacks(ctx, free, share, busy)
+			return err
+		})
+		if err != nil {
+			g.Log.Error("claim callbacks failed", "error", err)
+		}
+		mu.Lock()
+		for _, c := range claimed {
+			total++
+			receivers[c.Receiver]++
+		}
+		mu.Unlock()
+		for _, c := range claimed {
+			deliveries.Go(func() {
+				defer done(c.Receiver)
+				if err := g.guarded(func() error { return g.deliver(c) }); err != nil {
+					g.Log.Error("callback failed", "order", c.OrderID, "error", err)
+				}
+			})
+		}
+		if len(claimed) == 0 {
+			g.idleCallbacks(ctx, freed, free > 0 && len(busy) == 0)
+		}
+	}
+}
+
+func (g *Gateway) claimCallbacks(ctx context.Context, free, share int, busy []string) ([]payout.Callback, error) {
+	if free <= 0 {
+		return nil, nil
+	}
+	now := g.Now()
+	due, err := g.DB.NextCallbackDue(ctx)
+	if err != nil || due.IsZero() || due.After(now) {
+		return nil, ignoreEnd(ctx, err)
+	}
+	return g.DB.ClaimCallbacks(now, g.Settings.callbackTimeout()+15*time.Second, free, share, busy)
+}
+
+// idleCallbacks waits until there may be something to deliver.
+func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDue bool) {
+	wait := idleMost
+	if byDue {
+		if due, err := g.DB.NextCallbackDue(ctx); err == nil && !due.IsZero() {
+			wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
+		}
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-freed:
+	case <-g.callbackWakeup():
+	}
+}
+
+// deliver sends one callback and records the attempt: 200 ends it, anything
+// else is tried again by the timetable.
+func (g *Gateway) deliver(c payout.Callback) error {
+	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.callbackTimeout())
+	defer cancel()
+	message, err := g.message(ctx, c.OrderID)
+	if err != nil {
+		return err
+	}
+	started := g.Now()
+	result := g.Callbacks.Send(ctx, c.URL.Reveal(), callback.Params(message))
+	now := g.Now()
+	attempt := payout.CallbackAttempt{CallbackID: c.ID, Attempt: c.Attempts + 1, At: started, Duration: now.Sub(started),
+		HTTPStatus: result.HTTPStatus, Error: result.Error}
+	state, due := payout.CallbackDelivered, time.Time{}
+	if !result.Delivered {
+		state = payout.CallbackGivenUp
+		if delay, more := callback.Next(attempt.Attempt, g.Random()); more {
+			state, due = payout.CallbackDue, now.Add(delay)
+		}
+		g.Log.Warn("callback was not delivered", "order", c.OrderID, "attempt", attempt.Attempt, "receiver", c.Receiver,
+			"http_status", result.HTTPStatus, "error", result.Error, "state", state)
+	}
+	g.Metrics.attempted(state)
+	return g.DB.RecordAttempt(attempt, state, due)
+}
+
+// message is the content of an order's callback.
+func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Message, error) {
+	order, err := g.DB.Order(ctx, id)
+	if err != nil {
+		return callback.Message{}, err
+	}
+	s, err := g.standing(ctx, order)
+	if err != nil {
+		return callback.Message{}, err
+	}
+	text := func(p *spec.Param) string { return order.Params[p.Name] }
+	m := callback.Message{
+		Status: order.Stage.Status(), OrderID: order.ID, ClientOrderID: order.ClientOrderID, Type: order.Type,
+		Amount: order.Amount, ErrorCode: order.ErrorCode, ErrorMessage: order.ErrorMessage,
+		Name: text(spec.AccountName), Email: text(spec.ReceiverEmail), Phone: text(spec.ReceiverPhone),
+		MerchantData: text(spec.MerchantData),
+	}
+	if party := g.Directory().Parties[order.PartyID]; party != nil {
+		m.ControlKey = party.ControlKey
+	}
+	if s.Gate != nil {
+		m.Descriptor = s.Gate.Descriptor
+	}
+	if t := s.Transaction; t != nil {
+		m.ProcessorTxID, m.RRN, m.ApprovalCode = t.ProcessorTxID, t.RRN, t.ApprovalCode
+	}
+	return m, nil
+}
+
+// receiverOf is the host and port of a callback URL. A URL that is no longer
+// acceptable keeps its callback: its attempts tell the operator why.
+func (g *Gateway) receiverOf(url string) string {
+	receiver, err := callback.Check(url, g.URLs)
+	if err != nil {
+		return "unacceptable"
+	}
+	return receiver
+}

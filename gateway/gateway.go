@@ -1,0 +1,201 @@
+// Package gateway is what the gateway does: the use cases of the API (Payout,
+// PayoutPay, Status) and the workers that carry accepted orders to their end
+// and tell the outcome.
+//
+// payout.go shows how a request becomes an order, work.go how an order is
+// paid, callbacks.go how the outcome is told. Every change of an order goes
+// through the table of moves in package payout.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"payout"
+	"payout/callback"
+	"payout/processor"
+	"payout/storage"
+	"payout/vault"
+)
+
+// ErrNonceUsed says that the request's nonce was used before: the request is
+// not authentic, and nothing was stored.
+var ErrNonceUsed = errors.New("nonce was used before")
+
+// A Gateway has all use cases. Its fields are set before Run and not changed.
+type Gateway struct {
+	DB         *storage.DB
+	Vault      *vault.Vault
+	Processors map[string]processor.Processor // by the name that gates use
+	Callbacks  *callback.Sender
+	URLs       callback.Policy // which callback URLs are accepted
+	Settings   Settings
+	Now        func() time.Time
+	Random     func() float64 // in [0, 1), for jitter
+	Log        *slog.Logger
+	Metrics    *Metrics
+
+	directory atomic.Pointer[storage.Directory]
+	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due
+	callWake  chan struct{}
+	wakeOnce  sync.Once
+}
+
+// Settings are the operator's choices. The zero value of each means its default.
+type Settings struct {
+	NonceWindow         time.Duration // how long a nonce is remembered after its timestamp; negative: for ever
+	RailTimeout         time.Duration // longest call to a rail; default 60 s
+	ConfirmWithin       time.Duration // a payout-check without payout-pay is declined after this; default 24 h
+	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min
+	CallbackTimeout     time.Duration // longest delivery of one callback; default 30 s
+	CallbackConcurrency int           // deliveries at once; default 64
+	CallbackPerReceiver int           // deliveries to one receiver at once; default 8
+	ReloadEvery         time.Duration // how often a changed set-up is looked for; default 2 s
+}
+
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+func (s Settings) railTimeout() time.Duration     { return or(s.RailTimeout, time.Minute) }
+func (s Settings) confirmWithin() time.Duration   { return or(s.ConfirmWithin, 24*time.Hour) }
+func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout, 30*time.Second) }
+
+// lease is how long a claimed order belongs to its worker: longer than any
+// step that the worker takes, so that a lease that ends means a dead worker.
+func (s Settings) lease() time.Duration { return s.railTimeout() + 15*time.Second }
+
+// Directory returns the set-up as last read.
+func (g *Gateway) Directory() *storage.Directory { return g.directory.Load() }
+
+// Reload reads the set-up if it has changed. Run calls it now and then; it
+// must be called once before the first request.
+func (g *Gateway) Reload(ctx context.Context) error {
+	version, err := g.DB.DirectoryVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if d := g.directory.Load(); d != nil && d.Version == version {
+		return nil
+	}
+	d, err := g.DB.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	g.directory.Store(d)
+	return nil
+}
+
+// Run works until the context ends, and then until each worker has finished
+// its step. Reload must have succeeded before.
+func (g *Gateway) Run(ctx context.Context) {
+	var workers sync.WaitGroup
+	workers.Go(func() { g.every(ctx, or(g.Settings.ReloadEvery, 2*time.Second), "reload", g.Reload) })
+	workers.Go(func() { g.every(ctx, time.Minute, "forget nonces", g.forgetNonces) })
+	workers.Go(func() { g.runCallbacks(ctx) })
+	workers.Go(func() { g.runGates(ctx) })
+	workers.Wait()
+}
+
+// every runs a chore until the context ends. A chore that fails or panics is
+// logged and run again at its next time.
+func (g *Gateway) every(ctx context.Context, pause time.Duration, chore string, run func(context.Context) error) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := g.guarded(func() error { return run(ctx) })
+		if err != nil && ctx.Err() == nil {
+			g.Log.Error(chore+" failed", "error", err)
+		}
+	}
+}
+
+// guarded turns a panic into an error, at the outermost loop of a worker. What
+// the worker held is released by the end of its lease.
+func (g *Gateway) guarded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			g.Log.Error("panic in a worker", "panic", fmt.Sprint(p), "stack", stack())
+		}
+	}()
+	return fn()
+}
+
+const forgetAtOnce = 2000 // nonces in one transaction, so that it stays short
+
+// forgetNonces deletes expired nonces a few at a time.
+func (g *Gateway) forgetNonces(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var n int64
+		err := g.DB.Transact(ctx, g.Now(), func(tx *storage.Tx) (err error) {
+			n, err = tx.ForgetNonces(forgetAtOnce)
+			return err
+		})
+		if err != nil || n < forgetAtOnce {
+			return err
+		}
+	}
+	return nil
+}
+
+// wake tells a gate's worker that an order is due.
+func (g *Gateway) wake(gate payout.GateID) {
+	select {
+	case g.wakeup(gate) <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+func (g *Gateway) wakeup(gate payout.GateID) chan struct{} {
+	if c, ok := g.wakeups.Load(gate); ok {
+		return c.(chan struct{})
+	}
+	c, _ := g.wakeups.LoadOrStore(gate, make(chan struct{}, 1))
+	return c.(chan struct{})
+}
+
+// callbackWakeup is signalled when a callback became due.
+func (g *Gateway) callbackWakeup() chan struct{} {
+	g.wakeOnce.Do(func() { g.callWake = make(chan struct{}, 1) })
+	return g.callWake
+}
+
+func (g *Gateway) wakeCallbacks() {
+	select {
+	case g.callbackWakeup() <- struct{}{}:
+	default:
+	}
+}
+
+// jitter shortens or lengthens a wait by up to a fifth, so that what failed
+// together is not tried again together.
+func (g *Gateway) jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*g.Random()))
+}
+
+// backoff doubles a wait with each time n (from 0), up to most.
+func (g *Gateway) backoff(first, most time.Duration, n int) time.Duration {
+	d := first
+	for range n {
+		if d *= 2; d >= most {
+			d = most
+			break
+		}
+	}
+	return g.jitter(d)
+}

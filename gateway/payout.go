@@ -1,0 +1,183 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"payout"
+	"payout/callback"
+	"payout/spec"
+	"payout/storage"
+	"payout/vault"
+)
+
+// Payout accepts a new order of any command that creates one: payout,
+// payout-check, withdrawal-sbp. When it returns nil the order is on disk. A
+// repeated request gets the order that the first one created.
+func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout.Order, error) {
+	d := g.Directory()
+	endpoint, err := g.route(d, c, r.Amount.Currency)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Require(requiredBy(d, endpoint, r.Amount.Currency)); err != nil {
+		return nil, err
+	}
+	if err := g.checkURLs(r); err != nil {
+		return nil, err
+	}
+	order, err := g.newOrder(ctx, d, c, r, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := g.accept(c, storage.Acceptance{
+		Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
+		Unique: endpoint.Repeat != payout.RepeatAllow,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if accepted.OrderExists {
+		return g.replay(ctx, c, r, order)
+	}
+	g.Metrics.accepted(order)
+	g.wake(order.GateID)
+	return order, nil
+}
+
+// newOrder makes the order that a request asks for; nothing is stored yet.
+func (g *Gateway) newOrder(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request, endpoint *payout.Endpoint) (*payout.Order, error) {
+	id, err := g.DB.NextOrderID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	receiver := cmp.Or(r.Text(spec.AccountNumber), spec.PhoneDigits(r.Text(spec.ReceiverPhone)))
+	hash, err := g.Vault.Hash("receiver", receiver)
+	if err != nil {
+		return nil, err
+	}
+	position, gate := gateAfter(d, endpoint, -1, r.Amount.Currency)
+	order := &payout.Order{
+		ID: id, PartyID: c.Party.ID, EndpointID: endpoint.ID, GroupID: c.GroupID,
+		Command: c.Command.Name, Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID),
+		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: hash,
+		Stage: payout.Starting, GatePosition: position, GateID: gate.ID, CreatedAt: c.Now,
+	}
+	if c.Command == spec.PayoutCheck {
+		order.Stage, order.ExpiresAt = payout.Checking, c.Now.Add(g.Settings.confirmWithin())
+	}
+	return order, nil
+}
+
+// checkURLs refuses callback URLs that could never be called.
+func (g *Gateway) checkURLs(r *spec.Request) error {
+	for _, p := range []*spec.Param{spec.ServerCallbackURL, spec.NotifyURL} {
+		if url := r.Text(p); url != "" {
+			if _, err := callback.Check(url, g.URLs); err != nil {
+				return payout.Errorf(payout.CodeURL, p.Name, "%s", err)
+			}
+		}
+	}
+	return nil
+}
+
+// replay answers a repeated client_orderid: with the order that has it, when
+// the requests agree, so that a client that retries cannot pay twice.
+func (g *Gateway) replay(ctx context.Context, c *Call, r *spec.Request, wanted *payout.Order) (*payout.Order, error) {
+	found, err := g.DB.OrdersByClientID(ctx, wanted.PartyID, wanted.ClientOrderID, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("replay: the order that was in the way is gone")
+	}
+	first := found[0]
+	if differs := differs(first, wanted, r); differs != "" {
+		return nil, &payout.Error{Code: payout.CodeOrderExists, Param: differs}
+	}
+	if _, err := g.accept(c, storage.Acceptance{Request: c.request(first.ClientOrderID, first.ID)}); err != nil {
+		return nil, err
+	}
+	return first, nil
+}
+
+// differs names what a repeated request changes of the first one, or is empty.
+func differs(first, wanted *payout.Order, r *spec.Request) string {
+	switch {
+	case first.Command != wanted.Command:
+		return "command"
+	case first.EndpointID != wanted.EndpointID:
+		return "endpoint"
+	}
+	return r.Differs(r.Command.Recall(first.Params, first.Amount))
+}
+
+// PayoutPay lets the money of a payout-check go. It moves the order once;
+// repeated, it answers as the first time.
+func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*payout.Order, error) {
+	if err := g.ownEndpoint(g.Directory(), c); err != nil {
+		return nil, err
+	}
+	for {
+		order, err := g.findOrder(ctx, c.Party, r)
+		if err != nil {
+			return nil, err
+		}
+		paid, err := g.payable(ctx, order)
+		if err != nil {
+			return nil, err
+		}
+		a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID)}
+		if !paid {
+			a.Move = g.move(order, payout.Pay, c.Now)
+			a.Move.DueAt, a.Move.Serial = c.Now, c.Serial
+		}
+		accepted, err := g.accept(c, a)
+		if err != nil {
+			return nil, err
+		}
+		if accepted.MoveLost {
+			continue // somebody else moved it meanwhile: look again
+		}
+		g.wake(order.GateID)
+		return order, nil
+	}
+}
+
+// payable tells whether payout-pay has moved the order already; an error says
+// why it cannot move it.
+func (g *Gateway) payable(ctx context.Context, order *payout.Order) (paid bool, err error) {
+	if order.Command != spec.PayoutCheck.Name {
+		return false, &payout.Error{Code: payout.CodeNotTwoStep}
+	}
+	switch order.Stage {
+	case payout.Held:
+		return false, nil
+	case payout.Checking:
+		return false, &payout.Error{Code: payout.CodeNotConfirmed}
+	}
+	history, err := g.DB.History(ctx, order.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range history {
+		if m.Event == payout.Pay {
+			return true, nil
+		}
+	}
+	return false, &payout.Error{Code: payout.CodeOrderFinal}
+}
+
+// move prepares a move of an order by the table. It panics on a move that the
+// table does not have: callers ask the table first.
+func (g *Gateway) move(o *payout.Order, on payout.Event, at time.Time) *storage.Move {
+	to, ok := o.Stage.Next(on)
+	if !ok {
+		panic(fmt.Sprintf("order %s: no move from %s by %s", o.ID, o.Stage, on))
+	}
+	return &storage.Move{OrderID: o.ID, From: o.Stage, Version: o.Version, Event: on, To: to, At: at,
+		GatePosition: o.GatePosition, GateID: o.GateID, Attempts: o.Attempts,
+		ErrorCode: o.ErrorCode, ErrorMessage: o.ErrorMessage}
+}

@@ -1,0 +1,416 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"payout"
+	"payout/processor"
+	"payout/spec"
+)
+
+const (
+	claimMost = 64          // orders claimed at once by one gate's worker
+	idleMost  = time.Second // longest sleep of an idle worker: other nodes' orders become due unannounced
+)
+
+func stack() string { return string(debug.Stack()) }
+
+// runGates keeps one worker per gate, also for gates that are added later.
+func (g *Gateway) runGates(ctx context.Context) {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	running := make(map[payout.GateID]bool)
+	start := func(context.Context) error {
+		for id := range g.Directory().Gates {
+			if !running[id] {
+				running[id] = true
+				workers.Go(func() { g.runGate(ctx, id) })
+			}
+		}
+		return nil
+	}
+	_ = start(ctx) // it has no errors
+	g.every(ctx, idleMost, "start gates", start)
+}
+
+// runGate claims a gate's due orders and works on them, as many at once as the
+// gate allows, until the context ends; then it waits for those under way.
+func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
+	var (
+		working sync.WaitGroup
+		circuit circuit
+		busy    = make(chan struct{}, 1) // signalled when a slot became free
+		mu      sync.Mutex
+		slots   int // in use
+	)
+	defer working.Wait()
+	for ctx.Err() == nil {
+		gate := g.Directory().Gates[id]
+		mu.Lock()
+		free := min(gate.Concurrency-slots, claimMost)
+		mu.Unlock()
+		free = min(free, circuit.allows(g.Now()))
+		claimed := 0
+		if free > 0 {
+			err := g.guarded(func() error {
+				orders, err := g.claim(ctx, id, free)
+				claimed = len(orders)
+				mu.Lock()
+				slots += claimed
+				mu.Unlock()
+				for _, o := range orders {
+					working.Go(func() {
+						defer func() {
+							mu.Lock()
+							slots--
+							mu.Unlock()
+							select {
+							case busy <- struct{}{}:
+							default:
+							}
+						}()
+						g.work(gate, o, &circuit)
+					})
+				}
+				return err
+			})
+			if err != nil {
+				g.Log.Error("claim orders failed", "gate", id, "error", err)
+			}
+		}
+		if claimed == 0 || claimed == free && free < claimMost {
+			g.idle(ctx, id, busy, free)
+		}
+	}
+}
+
+// claim takes due orders; it first asks, without writing, whether there are any.
+func (g *Gateway) claim(ctx context.Context, id payout.GateID, limit int) ([]*payout.Order, error) {
+	now := g.Now()
+	due, err := g.DB.NextDue(ctx, id)
+	if err != nil || due.IsZero() || due.After(now) {
+		return nil, ignoreEnd(ctx, err)
+	}
+	return g.DB.ClaimOrders(id, now, g.Settings.lease(), limit)
+}
+
+// ignoreEnd drops the error of a read that the end of the context cut short.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// idle waits until there may be something to do: an order became due, a slot
+// became free, or a while has passed.
+func (g *Gateway) idle(ctx context.Context, id payout.GateID, busy <-chan struct{}, free int) {
+	wakeup := g.wakeup(id)
+	if free <= 0 {
+		wakeup = nil // nothing can be claimed before a slot is free
+	}
+	wait := idleMost
+	if due, err := g.DB.NextDue(ctx, id); err == nil && !due.IsZero() && free > 0 {
+		wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-wakeup:
+	case <-busy:
+	}
+}
+
+// work takes one claimed order one step on. Each step ends in a Move or a
+// Postpone, which give the order back; if neither happens, because something
+// failed or panicked, the lease ends and the order is looked at again.
+func (g *Gateway) work(gate *payout.Gate, o *payout.Order, c *circuit) {
+	err := g.guarded(func() error {
+		rail := g.Processors[gate.Processor]
+		if rail == nil {
+			return g.rest(o, fmt.Sprintf("gate %s names the unknown processor %s", gate.Name, gate.Processor))
+		}
+		switch o.Stage {
+		case payout.Checking:
+			return g.check(rail, gate, o, c)
+		case payout.Held:
+			return g.expire(o)
+		case payout.Starting:
+			return g.send(rail, gate, o, c)
+		default:
+			return g.ask(rail, gate, o, c)
+		}
+	})
+	if err != nil {
+		g.Log.Error("work on order failed", "order", o.ID, "stage", o.Stage, "error", err)
+	}
+}
+
+// rest leaves an order that cannot be worked on as things are; the operator is told.
+func (g *Gateway) rest(o *payout.Order, why string) error {
+	g.Log.Warn("order waits", "order", o.ID, "why", why)
+	return g.DB.Postpone(o, o.Polls+1, g.Now().Add(g.backoff(time.Second, 30*time.Second, o.Polls)))
+}
+
+// send pays an order that has surely not been paid: the intent is stored, then
+// the rail is called, then the outcome is stored.
+func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
+	if !gate.Enabled {
+		return g.rest(o, "gate "+gate.Name+" is switched off")
+	}
+	now := g.Now()
+	intent := g.move(o, payout.Send, now)
+	intent.Attempts = o.Attempts + 1
+	intent.DueAt = now.Add(g.Settings.lease())
+	intent.Opens = &payout.Transaction{OrderID: o.ID, Attempt: intent.Attempts, GateID: gate.ID,
+		Reference: payout.Reference(o.ID, intent.Attempts), Stage: payout.Sending, StartedAt: now}
+	moved, err := g.DB.Move(*intent)
+	if err != nil || !moved {
+		return err // not moved: another worker has the order
+	}
+	o.Stage, o.Version, o.Attempts, o.Polls = payout.Sending, o.Version+1, intent.Attempts, 0
+
+	outcome := g.call(rail.Payout, gate, o)
+	c.record(outcome, g.Now(), g.Random())
+	return g.record(o, outcome, true)
+}
+
+// ask finds out what became of an order that may have been paid. It never
+// sends: no answer is asked for again, later and later.
+func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
+	outcome := g.call(rail.Status, gate, o)
+	c.record(outcome, g.Now(), g.Random())
+	if outcome.Result == processor.ResultUnsent {
+		// Only the call that sent can know that nothing left.
+		outcome = processor.Lost(outcome.Err)
+	}
+	return g.record(o, outcome, false)
+}
+
+// check has the bank confirm a payout-check, if the rail can do that.
+func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
+	if !g.Now().Before(o.ExpiresAt) {
+		return g.expire(o)
+	}
+	outcome := processor.Approved("")
+	if checker, ok := rail.(processor.Checker); ok {
+		outcome = g.call(checker.Check, gate, o)
+		c.record(outcome, g.Now(), g.Random())
+	}
+	now := g.Now()
+	switch outcome.Result {
+	case processor.ResultApproved:
+		m := g.move(o, payout.Confirm, now)
+		m.DueAt = o.ExpiresAt
+		_, err := g.DB.Move(*m)
+		return err
+	case processor.ResultDeclined, processor.ResultBroken:
+		return g.finish(o, payout.Decline, payout.CodeCheckDeclined, outcome.Text, nil)
+	}
+	g.logOutcome(o, outcome)
+	return g.postpone(o, o.ExpiresAt)
+}
+
+// expire declines a payout-check for which payout-pay did not come.
+func (g *Gateway) expire(o *payout.Order) error {
+	return g.finish(o, payout.Expire, payout.CodeNotPaidInTime, "", nil)
+}
+
+// call calls a rail with everything it may need to know, within the time limit.
+// It does not end with the worker: a payment that was begun is seen through.
+func (g *Gateway) call(method func(context.Context, processor.Payment) processor.Outcome, gate *payout.Gate, o *payout.Order) processor.Outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.railTimeout())
+	defer cancel()
+	started := g.Now()
+	outcome := method(ctx, payment(o, gate, started))
+	g.Metrics.called(gate, outcome, g.Now().Sub(started))
+	return outcome
+}
+
+// record stores what a rail said: an outcome that the table of moves has for
+// the order's stage moves it; any other leaves it to be asked about again.
+func (g *Gateway) record(o *payout.Order, outcome processor.Outcome, sent bool) error {
+	next, gate := g.nextGate(o)
+	event := eventOf(outcome, gate != nil)
+	to, ok := o.Stage.Next(event)
+	if !ok {
+		g.logOutcome(o, outcome)
+		return g.postpone(o, time.Time{})
+	}
+	if outcome.Result == processor.ResultUnsent || outcome.Result == processor.ResultLost || outcome.Err != nil {
+		g.logOutcome(o, outcome)
+	}
+	now := g.Now()
+	closes := &payout.Transaction{OrderID: o.ID, Attempt: o.Attempts, Stage: to, ProcessorTxID: outcome.TxID,
+		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
+	if to.Final() {
+		closes.EndedAt = now
+		return g.finish(o, event, outcome.Code, outcome.Text, closes)
+	}
+	m := g.move(o, event, now)
+	m.Closes = closes
+	switch event {
+	case payout.DeclineChain:
+		closes.Stage, closes.EndedAt = payout.Declined, now
+		m.GatePosition, m.GateID, m.DueAt = next, gate.ID, now
+		m.Note = outcome.Text
+	case payout.Unsent:
+		closes.EndedAt = now
+		m.DueAt = now.Add(g.backoff(or(g.Settings.PollFirst, time.Second), time.Minute, o.Attempts-1))
+	default:
+		m.DueAt = now.Add(g.jitter(or(g.Settings.PollFirst, time.Second)))
+	}
+	moved, err := g.DB.Move(*m)
+	if err != nil {
+		return err
+	}
+	if !moved {
+		g.lost(o, outcome, sent)
+		return nil
+	}
+	g.wake(m.GateID)
+	return nil
+}
+
+// finish ends an order: its outcome and the callback that is owed are stored
+// in one commit. A code of 0 is the event's usual one.
+func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCode, text string, closes *payout.Transaction) error {
+	m := g.move(o, event, g.Now())
+	m.Closes = closes
+	if m.To != payout.Approved {
+		if code == 0 {
+			code = payout.CodeDeclined
+			if m.To == payout.Failed {
+				code = payout.CodeProcessorError
+			}
+		}
+		if text == "" {
+			text = code.Row().Text
+		}
+		m.ErrorCode, m.ErrorMessage = code, text
+		if closes != nil {
+			closes.ErrorCode, closes.ErrorMessage = code, text
+		}
+	}
+	m.Callback = g.owed(o, m.At)
+	moved, err := g.DB.Move(*m)
+	if err != nil {
+		return err
+	}
+	if !moved {
+		g.Log.Warn("order was moved by somebody else", "order", o.ID, "event", event)
+		return nil
+	}
+	g.Metrics.finished(o, m.To, m.At)
+	g.Log.Info("order is final", "order", o.ID, "stage", m.To, "error_code", int(m.ErrorCode))
+	if m.Callback != nil {
+		g.wakeCallbacks()
+	}
+	return nil
+}
+
+// lost notes an outcome that came after another worker had moved the order.
+func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome, sent bool) {
+	g.Log.Warn("an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
+		"processor_tx_id", outcome.TxID, "sent", sent)
+}
+
+// postpone has an unmoved order asked about again, later each time, but not
+// after limit when that is set.
+func (g *Gateway) postpone(o *payout.Order, limit time.Time) error {
+	most := or(g.Settings.PollMost, 5*time.Minute)
+	due := g.Now().Add(g.backoff(or(g.Settings.PollFirst, time.Second), most, o.Polls))
+	if !limit.IsZero() && due.After(limit) {
+		due = limit
+	}
+	return g.DB.Postpone(o, o.Polls+1, due)
+}
+
+func (g *Gateway) logOutcome(o *payout.Order, outcome processor.Outcome) {
+	err := outcome.Err
+	if err == nil {
+		err = errors.New("none")
+	}
+	g.Log.Warn("rail gave no outcome", "order", o.ID, "attempt", o.Attempts, "gate", o.GateID, "stage", o.Stage,
+		"result", outcome.Result, "error", err)
+}
+
+// nextGate finds the gate to try after the order's present one; nil when the
+// chain has ended.
+func (g *Gateway) nextGate(o *payout.Order) (int, *payout.Gate) {
+	d := g.Directory()
+	endpoint := d.Endpoints[o.EndpointID]
+	if endpoint == nil {
+		return -1, nil
+	}
+	return gateAfter(d, endpoint, o.GatePosition, o.Amount.Currency)
+}
+
+// eventOf gives a rail's answer its name in the table of moves. What is not a
+// clear answer is no answer.
+func eventOf(o processor.Outcome, another bool) payout.Event {
+	switch o.Result {
+	case processor.ResultApproved:
+		return payout.Approve
+	case processor.ResultDeclined:
+		if o.TryNext && another {
+			return payout.DeclineChain
+		}
+		return payout.Decline
+	case processor.ResultAccepted:
+		return payout.Accept
+	case processor.ResultUnsent:
+		return payout.Unsent
+	case processor.ResultBroken:
+		return payout.Fail
+	}
+	return payout.Lose
+}
+
+// owed makes the callback that an order owes at its end, or nil when nobody
+// wants one.
+func (g *Gateway) owed(o *payout.Order, at time.Time) *payout.Callback {
+	url := o.Params[spec.ServerCallbackURL.Name]
+	if url == "" {
+		url = o.Params[spec.NotifyURL.Name]
+	}
+	if endpoint := g.Directory().Endpoints[o.EndpointID]; url == "" && endpoint != nil {
+		url = endpoint.CallbackURL
+	}
+	if url == "" {
+		return nil
+	}
+	return &payout.Callback{OrderID: o.ID, Receiver: g.receiverOf(url), URL: payout.Secret(url), DueAt: at,
+		State: payout.CallbackDue}
+}
+
+// payment is what a rail is told of an order.
+func payment(o *payout.Order, gate *payout.Gate, at time.Time) processor.Payment {
+	text := func(p *spec.Param) string { return o.Params[p.Name] }
+	p := processor.Payment{
+		Reference: payout.Reference(o.ID, o.Attempts), OrderID: o.ID, Attempt: o.Attempts, Settings: gate.Settings,
+		Amount: o.Amount, Description: text(spec.OrderDesc), Purpose: text(spec.Purpose), At: at,
+		Receiver: processor.Receiver{
+			AccountNumber: text(spec.AccountNumber), AccountName: text(spec.AccountName),
+			RoutingNumber: text(spec.RoutingNumber), BankName: text(spec.BankName), BankBranch: text(spec.BankBranch),
+			BankCode: text(spec.BankCode), BankCity: text(spec.BankCity), BankProvince: text(spec.BankProvince),
+			BankArea: text(spec.BankArea), BankAddress1: text(spec.BankAddress1), BankZipCode: text(spec.BankZipCode),
+			Phone: spec.PhoneDigits(text(spec.ReceiverPhone)), FirstName: text(spec.ReceiverFirstName),
+			LastName: text(spec.ReceiverLastName), Email: text(spec.ReceiverEmail),
+			CountryCode: text(spec.ReceiverCountryCode), State: text(spec.ReceiverState), City: text(spec.ReceiverCity),
+			ZipCode: text(spec.ReceiverZipCode), Address1: text(spec.ReceiverAddress1), IPAddress: text(spec.IPAddress),
+		},
+	}
+	if o.Command == spec.WithdrawalSBP.Name {
+		p.Receiver.BankID = text(spec.BankID)
+	}
+	return p
+}
+

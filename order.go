@@ -1,0 +1,104 @@
+package payout
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// An OrderID is the paynet-order-id: numeric, at most 18 digits, never 0.
+type OrderID int64
+
+// String returns the id as the wire prints it.
+func (id OrderID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// OrderIDMax is the largest paynet-order-id: 18 digits (wire-facts 2.12 allows 20).
+const OrderIDMax OrderID = 999_999_999_999_999_999
+
+// ParseOrderID reads the wire's orderid.
+func ParseOrderID(s string) (OrderID, error) {
+	id, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || id <= 0 || OrderID(id) > OrderIDMax || s[0] == '+' {
+		return 0, fmt.Errorf("must be a number of at most 18 digits")
+	}
+	return OrderID(id), nil
+}
+
+// A SerialNumber numbers a request. One counter serves all requests of all
+// nodes; numbers are never repeated, but may be skipped (wire-facts 2.4).
+type SerialNumber int64
+
+// String returns the serial-number in the shape of the wire: a UUID's, with the
+// counter in hexadecimal in the last group.
+func (n SerialNumber) String() string {
+	return fmt.Sprintf("00000000-0000-0000-%04x-%012x", uint64(n)>>48, uint64(n)&(1<<48-1))
+}
+
+// ParseSerialNumber reads what SerialNumber.String wrote, in either case of letters.
+func ParseSerialNumber(s string) (SerialNumber, error) {
+	const shape = "must have the form 00000000-0000-0000-0000-000002e2c322"
+	if len(s) != 36 || s[:19] != "00000000-0000-0000-" || s[23] != '-' {
+		return 0, fmt.Errorf(shape)
+	}
+	n, err := strconv.ParseUint(s[19:23]+s[24:], 16, 63)
+	if err != nil {
+		return 0, fmt.Errorf(shape)
+	}
+	return SerialNumber(n), nil
+}
+
+// An Order is what a Connecting Party asked for and how far it has come.
+type Order struct {
+	ID            OrderID
+	PartyID       PartyID
+	EndpointID    EndpointID // the endpoint that was chosen, also on group calls
+	GroupID       GroupID    // 0 unless the request named a group
+	Command       string     // the command that created it, such as payout
+	Type          TransactionType
+	ClientOrderID string
+	Amount        Amount
+	Params        map[string]string // everything asked, by parameter name; sealed at rest
+	ReceiverMask  string            // the account or phone, masked for people
+	ReceiverHash  []byte            // keyed hash of the account or phone, for look-up
+
+	Stage        Stage
+	Version      int // counts moves; guards against a late writer
+	GatePosition int // 0-based place in the endpoint's chain of gates
+	GateID       GateID
+	Attempts     int // transactions opened so far
+	Polls        int // questions asked since the last move, for the backoff
+	ErrorCode    ErrCode
+	ErrorMessage string
+
+	CreatedAt time.Time
+	FinalAt   time.Time // zero until the order is final
+	ExpiresAt time.Time // when an unpaid payout-check is declined; zero otherwise
+}
+
+// A Request is one request of a Connecting Party as it is remembered.
+type Request struct {
+	Serial        SerialNumber
+	PartyID       PartyID
+	EndpointID    EndpointID
+	GroupID       GroupID
+	Command       string // with its version, such as v4/payout
+	ClientOrderID string
+	OrderID       OrderID // 0 when the request was refused
+	ErrorCode     ErrCode // 0 when it was accepted
+	ErrorMessage  string
+	Note          string // what the operator should know, such as a differing login
+	RemoteAddress string
+	At            time.Time
+}
+
+// A Moved is one line of an order's history.
+type Moved struct {
+	OrderID OrderID
+	Version int // the order's version after the move
+	Event   Event
+	From    Stage
+	To      Stage
+	At      time.Time
+	Serial  SerialNumber // of the request that caused it, or 0
+	Note    string
+}

@@ -1,0 +1,111 @@
+// Package processor is the seam between the gateway and payment rails. A
+// connector for one rail implements Processor; the gateway does everything
+// else: remembering, retrying, asking again, telling the outcome.
+package processor
+
+import (
+	"context"
+	"time"
+
+	"payout"
+)
+
+// A Processor speaks one rail's protocol. It keeps no state of orders: the
+// gate's settings come with every payment, and the gateway remembers the rest.
+// Both methods return when the context ends.
+type Processor interface {
+	// Payout asks the rail to pay. It is called once for each Transaction.
+	Payout(context.Context, Payment) Outcome
+	// Status asks what became of an earlier Payout with the same reference.
+	// It must never cause a payment.
+	Status(context.Context, Payment) Outcome
+}
+
+// A Checker is a Processor whose rail can confirm a payout before money moves
+// (payout-check, api-facts 5.1). For rails without this ability the gateway
+// confirms by itself.
+type Checker interface {
+	// Check answers Approved, Declined or, to be asked again, Accepted,
+	// Unsent or Lost. It must never cause a payment.
+	Check(context.Context, Payment) Outcome
+}
+
+// A Payment is one attempt to pay an order, in values a rail can use.
+type Payment struct {
+	Reference   string            // names the attempt to the rail; the same in every question about it
+	OrderID     payout.OrderID    //
+	Attempt     int               // from 1
+	Settings    map[string]string // the gate's own
+	Amount      payout.Amount     //
+	Description string            // order_desc
+	Purpose     string            //
+	Receiver    Receiver
+	At          time.Time // the gateway's clock
+}
+
+// A Receiver is who gets the money. Empty fields were not given.
+type Receiver struct {
+	AccountNumber, AccountName, RoutingNumber              string
+	BankName, BankBranch, BankCode, BankCity               string
+	BankProvince, BankArea, BankAddress1, BankZipCode      string
+	Phone                                                  string // digits only
+	BankID                                                 string // number of the bank in the SBP directory
+	FirstName, LastName, Email                             string
+	CountryCode, State, City, ZipCode, Address1, IPAddress string
+}
+
+// A Result is the kind of an Outcome.
+type Result string
+
+// The results. Each maps to one payout.Event; see gateway.
+const (
+	ResultApproved Result = "approved"
+	ResultDeclined Result = "declined"
+	ResultAccepted Result = "accepted"
+	ResultUnsent   Result = "unsent"
+	ResultBroken   Result = "broken"
+	ResultLost     Result = "lost"
+)
+
+// An Outcome is what a rail answered. It has no bare error: a connector must
+// say whether money may have left. The zero Outcome counts as Lost.
+type Outcome struct {
+	Result  Result
+	TryNext bool // with ResultDeclined: another gate may be asked
+
+	TxID         string // the rail's own id of the payment
+	RRN          string // retrieval reference number
+	ApprovalCode string
+	Code         payout.ErrCode // with ResultDeclined and ResultBroken
+	Text         string         // reason, fit for the Connecting Party's eyes
+	Err          error          // cause, for the log
+}
+
+// Approved says that the rail paid.
+func Approved(txID string) Outcome { return Outcome{Result: ResultApproved, TxID: txID} }
+
+// Declined says that the rail refused and will not pay under this reference.
+func Declined(code payout.ErrCode, text string) Outcome {
+	return Outcome{Result: ResultDeclined, Code: code, Text: text}
+}
+
+// DeclinedTryNext is Declined for a reason that another gate need not share.
+func DeclinedTryNext(code payout.ErrCode, text string) Outcome {
+	return Outcome{Result: ResultDeclined, TryNext: true, Code: code, Text: text}
+}
+
+// Accepted says that the rail has the payment and has not decided.
+func Accepted(txID string) Outcome { return Outcome{Result: ResultAccepted, TxID: txID} }
+
+// Unsent says that the payment surely never left, such as after a refused
+// connection. Only Payout and Check may answer it: Status cannot know it.
+func Unsent(err error) Outcome { return Outcome{Result: ResultUnsent, Err: err} }
+
+// Broken says that the rail failed and surely did not pay, nor ever will under
+// this reference.
+func Broken(code payout.ErrCode, text string) Outcome {
+	return Outcome{Result: ResultBroken, Code: code, Text: text}
+}
+
+// Lost says that nobody knows: every failure that is none of the others.
+func Lost(err error) Outcome { return Outcome{Result: ResultLost, Err: err} }

@@ -1,0 +1,258 @@
+// Package server assembles the house: storage, processors, gateway and doors.
+// It is the one place below the programs where the clock, randomness and
+// listeners come from.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"payout/api"
+	"payout/callback"
+	"payout/gateway"
+	"payout/storage"
+	"payout/vault"
+)
+
+// Limits on clients, so that a slow one holds a connection, not the server.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 20 * time.Second // for the whole request
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerMax     = 64 << 10 // bytes
+)
+
+// Addresses tells where a running server listens.
+type Addresses struct {
+	API     string // host:port
+	Metrics string // host:port, or empty
+}
+
+// Run serves until the context ends. It stops in order: doors first, then the
+// workers finish their step, then the database. ready is called, if not nil,
+// when requests are answered.
+func Run(ctx context.Context, config Config, log *slog.Logger, ready func(Addresses)) error {
+	c, err := config.withDefaults()
+	if err != nil {
+		return err
+	}
+	s, err := assemble(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	err = s.serve(ctx, ready)
+	return errors.Join(err, s.close())
+}
+
+// A server is a house with its doors still closed.
+type server struct {
+	config  Config
+	log     *slog.Logger
+	db      *storage.DB
+	gateway *gateway.Gateway
+	rails   func() error // closes the processors
+	metrics *prometheus.Registry
+	zone    *time.Location
+	ready   atomic.Bool
+}
+
+func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err error) {
+	s := &server{config: c, log: log, metrics: prometheus.NewRegistry()}
+	if s.zone, err = time.LoadLocation(c.Zone); err != nil {
+		return nil, fmt.Errorf("time zone %q is not known", c.Zone)
+	}
+	v, err := vault.Open(c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.db, err = storage.Open(ctx, c.Database, v); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if n, err := s.db.Migrate(ctx); err != nil {
+		return nil, err
+	} else if n > 0 {
+		log.Info("database migrated", "migrations", n)
+	}
+	rails, closeRails, err := openProcessors(c)
+	if err != nil {
+		return nil, err
+	}
+	s.rails = closeRails
+	policy := callback.Policy{AllowLoopback: c.Sandbox}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.gateway = &gateway.Gateway{
+		DB: s.db, Vault: v, Processors: rails, URLs: policy,
+		Callbacks: &callback.Sender{Policy: policy, Now: time.Now},
+		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, ConfirmWithin: c.ConfirmWithin},
+		Now:       time.Now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
+	}
+	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
+	return s, s.gateway.Reload(ctx)
+}
+
+func (s *server) close() error {
+	var err error
+	if s.rails != nil {
+		err = s.rails()
+	}
+	return errors.Join(err, s.db.Close())
+}
+
+// serve opens the doors, runs the workers, and stops both when ctx ends.
+func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
+	listener, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	doors := []*http.Server{s.door(s.handler())}
+	listeners := []net.Listener{listener}
+	addresses := Addresses{API: listener.Addr().String()}
+	if s.config.MetricsListen != "" {
+		l, err := net.Listen("tcp", s.config.MetricsListen)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+		doors, listeners = append(doors, s.door(mux)), append(listeners, l)
+		addresses.Metrics = l.Addr().String()
+	}
+
+	failed := make(chan error, len(doors))
+	for i, door := range doors {
+		go func() { failed <- s.open(door, listeners[i], i == 0) }()
+	}
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	worked := make(chan struct{})
+	go func() { defer close(worked); s.gateway.Run(workCtx) }()
+
+	s.ready.Store(true)
+	s.log.Info("payoutd serves", "api", addresses.API, "metrics", addresses.Metrics, "context_path", s.config.ContextPath,
+		"sandbox", s.config.Sandbox)
+	if ready != nil {
+		ready(addresses)
+	}
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-failed:
+	}
+	return errors.Join(err, s.stop(doors, stopWork, worked))
+}
+
+// open serves one door; the first one by TLS when there are certificates.
+func (s *server) open(door *http.Server, l net.Listener, main bool) error {
+	var err error
+	if main && s.config.TLSCert != "" {
+		err = door.ServeTLS(l, s.config.TLSCert, s.config.TLSKey)
+	} else {
+		err = door.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// stop closes the doors, then lets the workers finish their step.
+func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struct{}) error {
+	s.ready.Store(false)
+	s.log.Info("payoutd stops")
+	grace, cancel := context.WithTimeout(context.Background(), s.config.Grace)
+	defer cancel()
+	var err error
+	for _, door := range doors {
+		err = errors.Join(err, door.Shutdown(grace))
+	}
+	stopWork()
+	select {
+	case <-worked:
+	case <-grace.Done():
+		s.log.Warn("stopped with work under way; it will be looked at again when its leases end")
+	}
+	return err
+}
+
+func (s *server) door(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: headerMax, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+}
+
+// handler is the main door. It does not use http.ServeMux, which redirects
+// unclean paths: no client of this API follows redirects, and paths are signed.
+func (s *server) handler() http.Handler {
+	signed := &api.Handler{Gateway: s.gateway, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
+		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, s.config.ContextPath+"/api/"):
+			signed.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			fmt.Fprintln(w, "ok")
+		case r.URL.Path == "/readyz":
+			s.readyz(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// readyz tells a load balancer whether requests can be taken.
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if !s.ready.Load() {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	if err := s.db.Ping(ctx); err != nil {
+		s.log.Error("database does not answer", "error", err)
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// A stageCollector counts the orders that are not final when metrics are read.
+type stageCollector struct {
+	db  *storage.DB
+	log *slog.Logger
+}
+
+var stageOrders = prometheus.NewDesc("payoutd_orders", "Orders that are not final, by stage.", []string{"stage"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c stageCollector) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- stageOrders }
+
+// Collect implements prometheus.Collector.
+func (c stageCollector) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	counts, err := c.db.CountByStage(ctx)
+	if err != nil {
+		c.log.Error("count orders failed", "error", err)
+		return
+	}
+	for stage, n := range counts {
+		metrics <- prometheus.MustNewConstMetric(stageOrders, prometheus.GaugeValue, float64(n), string(stage))
+	}
+}

@@ -1,0 +1,156 @@
+// Package spec is the API as tables: every parameter, command and reply field
+// is declared once, and everything that needs to know them reads the tables:
+// parsing, replies, documentation, clients and tests.
+//
+// params.go is the dictionary of parameters, commands.go the commands,
+// replies.go the reply fields. Parse turns a form into a Request.
+package spec
+
+import "payout"
+
+// A Text is a text for people in the languages of the documentation.
+type Text struct{ EN, RU string }
+
+// T makes a Text.
+func T(en, ru string) Text { return Text{EN: en, RU: ru} }
+
+// A Kind is the form that a parameter's value must have.
+type Kind string
+
+// The kinds of values. String is any text without NUL.
+const (
+	String   Kind = "String"
+	Line     Kind = "Line"     // a String without control characters
+	Digits   Kind = "Digits"   // ASCII digits only; "Numeric" in the seeds' tables
+	Phone    Kind = "Phone"    // digits, with an optional '+' before and blanks, '-', '(' and ')' between
+	Amount   Kind = "Amount"   // see payout.ParseAmount
+	Currency Kind = "Currency" // see payout.ParseCurrency
+	URL      Kind = "URL"      // absolute http or https, no user info
+	IP       Kind = "IP"       // IPv4 or IPv6 address
+	OrderID  Kind = "OrderID"  // see payout.ParseOrderID
+	Serial   Kind = "Serial"   // see payout.ParseSerialNumber
+)
+
+// Wire is the word of the seeds' tables for the kind: String or Numeric.
+func (k Kind) Wire() string {
+	switch k {
+	case Digits, Phone, Amount, OrderID:
+		return "Numeric"
+	}
+	return "String"
+}
+
+// A Param says what a name means everywhere. Two commands that mean different
+// things by one name have two Params.
+type Param struct {
+	Name      string
+	Aliases   []string // other names for the same value
+	Kind      Kind
+	Min, Max  int    // length in characters; Min 0 means 1
+	Sensitive bool   // never in a log, an error, a URL or an unsealed column
+	Doc       Text   //
+	Sample    string // a value that is accepted
+	Source    string // the page that the row was read from
+}
+
+// A Need says when a command needs a parameter.
+type Need string
+
+// The necessities, in the words of the seeds' tables.
+const (
+	Required    Need = "Required"
+	Conditional Need = "Conditional" // required when the gate says so
+	Optional    Need = "Optional"
+	Refused     Need = "Not supported" // known, but not accepted here
+)
+
+// A Use says how one command uses a parameter.
+type Use struct {
+	*Param
+	Need   Need
+	Max    int    // overrides the parameter's length when not 0
+	Strict bool   // aliases are not accepted
+	Why    string // why it is refused
+}
+
+// Length is the greatest accepted length in characters.
+func (u Use) Length() int {
+	if u.Max != 0 {
+		return u.Max
+	}
+	return u.Param.Max
+}
+
+// Names returns every name under which the command accepts the parameter.
+func (u Use) Names() []string {
+	if u.Strict {
+		return []string{u.Name}
+	}
+	return append([]string{u.Name}, u.Aliases...)
+}
+
+func required(p *Param) Use    { return Use{Param: p, Need: Required} }
+func conditional(p *Param) Use { return Use{Param: p, Need: Conditional} }
+func optional(p *Param) Use    { return Use{Param: p, Need: Optional} }
+
+func refused(p *Param, why string) Use { return Use{Param: p, Need: Refused, Why: why} }
+
+// upTo sets another greatest length for this command.
+func (u Use) upTo(characters int) Use { u.Max = characters; return u }
+
+// strict refuses aliases in this command.
+func (u Use) strict() Use { u.Strict = true; return u }
+
+// An Auth is how a command proves who sends it.
+type Auth string
+
+// The ways to authenticate a request.
+const (
+	OAuthRSA Auth = "OAuth 1.0a RSA-SHA256" // Authorization header, see package sign
+	Control  Auth = "SHA-1 control"         // parameter control
+)
+
+// A Command is one row of the API: its path, parameters and reply.
+type Command struct {
+	Version int    // 2 or 4: the path starts with api/v{Version}/
+	Name    string // path segment, such as payout-pay
+	Auth    Auth
+	Group   bool // /group/ENDPOINTGROUPID is accepted besides /ENDPOINTID
+	Type    payout.TransactionType
+	Doc     Text
+	Params  []Use
+	Rules   []Rule
+	Reply   *ReplySpec
+	Source  string
+}
+
+// Path returns the command's path below the context path and api/, such as v4/payout.
+func (c *Command) Path() string {
+	if c.Version == 2 {
+		return "v2/" + c.Name
+	}
+	return "v4/" + c.Name
+}
+
+// Use returns the command's row for a parameter; ok is false when it has none.
+func (c *Command) Use(p *Param) (u Use, ok bool) {
+	for _, u := range c.Params {
+		if u.Param == p {
+			return u, true
+		}
+	}
+	return Use{}, false
+}
+
+// IsConditional reports whether any command has a Conditional parameter of this
+// name, so that a gate may require it.
+func IsConditional(name string) bool {
+	for _, c := range Commands {
+		for _, u := range c.Params {
+			if u.Name == name && u.Need == Conditional {
+				return true
+			}
+		}
+	}
+	return false
+}

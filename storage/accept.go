@@ -1,0 +1,216 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"payout"
+)
+
+// A Nonce is an oauth_nonce that a party has used.
+type Nonce struct {
+	PartyID payout.PartyID
+	Hash    []byte    // first 16 bytes of SHA-256 of the nonce
+	Expires time.Time // when it may be forgotten
+}
+
+// An Acceptance is everything that a request stores, in one commit: all of it
+// or, when the nonce was used or the order exists, nothing but the nonce.
+type Acceptance struct {
+	Now     time.Time
+	Nonce   *Nonce          // nil for commands without one
+	Request *payout.Request // nil for requests that are not remembered
+	Order   *payout.Order   // the new order, or nil
+	DueAt   time.Time       // when the new order is to be worked on
+	Move    *Move           // what the request does to an existing order, or nil
+	Unique  bool            // the order's client_orderid may occur once
+}
+
+// Accepted tells how an acceptance ended.
+type Accepted struct {
+	NonceUsed   bool // nothing was stored
+	OrderExists bool // the nonce was stored; an order has the client_orderid already
+	MoveLost    bool // the nonce was stored; the order is no longer where Move saw it
+}
+
+// Stored reports whether the request and what it creates are on disk.
+func (a Accepted) Stored() bool { return !a.NonceUsed && !a.OrderExists && !a.MoveLost }
+
+type acceptOp struct {
+	Acceptance
+	params []byte // sealed
+	move   *moveOp
+	result Accepted
+}
+
+// Accept stores a request. It shares its commit with other callers.
+func (db *DB) Accept(a Acceptance) (Accepted, error) {
+	o := &acceptOp{Acceptance: a}
+	if a.Order != nil {
+		var err error
+		if o.params, err = db.sealParams(a.Order.ID, a.Order.Params); err != nil {
+			return Accepted{}, err
+		}
+	}
+	if a.Move != nil {
+		var err error
+		if o.move, err = db.newMoveOp(*a.Move); err != nil {
+			return Accepted{}, err
+		}
+	}
+	if err := db.commits.submit(&op{accept: o}); err != nil {
+		return Accepted{}, fmt.Errorf("accept request: %w", err)
+	}
+	if o.move != nil && !o.result.NonceUsed {
+		o.result.MoveLost = !o.move.moved
+	}
+	return o.result, nil
+}
+
+func (db *DB) sealParams(id payout.OrderID, params map[string]string) ([]byte, error) {
+	plain, err := json.Marshal(params)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s: %w", place(id), err)
+	}
+	return db.vault.Seal(plain, place(id))
+}
+
+// applyNonces stores nonces and returns the acceptances whose nonce is fresh.
+// They go in by key order: two nodes that store the same ones do not deadlock.
+func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) ([]*acceptOp, error) {
+	fresh := make([]*acceptOp, 0, len(accepts))
+	var with []*acceptOp
+	for _, a := range accepts {
+		if a.Nonce == nil {
+			fresh = append(fresh, a)
+		} else {
+			with = append(with, a)
+		}
+	}
+	slices.SortStableFunc(with, func(a, b *acceptOp) int {
+		return cmp.Or(cmp.Compare(a.Nonce.PartyID, b.Nonce.PartyID), bytes.Compare(a.Nonce.Hash, b.Nonce.Hash))
+	})
+	args := make([][]any, len(with))
+	for i, a := range with {
+		args[i] = []any{int64(a.Nonce.PartyID), a.Nonce.Hash, us(a.Nonce.Expires), us(a.Now)}
+	}
+	stored, err := tx.each(ctx, `INSERT INTO nonces (party_id, nonce, expires_us) VALUES ($1, $2, $3)
+		ON CONFLICT (party_id, nonce) DO UPDATE SET expires_us = excluded.expires_us WHERE nonces.expires_us <= $4`, args)
+	if err != nil {
+		return nil, fmt.Errorf("store nonces: %w", err)
+	}
+	for i, a := range with {
+		if stored[i] == 0 {
+			a.result.NonceUsed = true
+		} else {
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh, nil
+}
+
+// applyOrders stores new orders; one whose client_orderid exists is left out.
+func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
+	var with []*acceptOp
+	for _, a := range accepts {
+		if a.Order != nil {
+			with = append(with, a)
+		}
+	}
+	slices.SortStableFunc(with, func(a, b *acceptOp) int {
+		return cmp.Or(cmp.Compare(a.Order.PartyID, b.Order.PartyID), cmp.Compare(a.Order.ClientOrderID, b.Order.ClientOrderID))
+	})
+	args := make([][]any, len(with))
+	for i, a := range with {
+		o := a.Order
+		repeat := int64(0)
+		if !a.Unique {
+			repeat = int64(o.ID)
+		}
+		args[i] = []any{int64(o.ID), int64(o.PartyID), int64(o.EndpointID), int64(o.GroupID), o.Command, string(o.Type),
+			o.ClientOrderID, repeat, o.Amount.Currency.String(), o.Amount.Minor, a.params, o.ReceiverMask, o.ReceiverHash,
+			string(o.Stage), int64(o.GatePosition), int64(o.GateID), us(o.CreatedAt), us(o.ExpiresAt), us(a.DueAt)}
+	}
+	stored, err := tx.each(ctx, `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type,
+			client_orderid, repeat_no, currency, amount_minor, params_sealed, receiver_mask, receiver_hash,
+			stage, gate_position, gate_id, created_us, expires_us, due_us,
+			version, attempts, polls, error_code, error_message, final_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, '', 0)
+		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING`, args)
+	if err != nil {
+		return fmt.Errorf("store orders: %w", err)
+	}
+	for i, a := range with {
+		a.result.OrderExists = stored[i] == 0
+	}
+	return nil
+}
+
+// applyRequests stores the requests whose order or move came through.
+func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
+	var args [][]any
+	for _, a := range accepts {
+		r := a.Request
+		if r == nil || a.result.OrderExists || a.move != nil && !a.move.moved {
+			continue
+		}
+		args = append(args, []any{int64(r.Serial), int64(r.PartyID), int64(r.EndpointID), int64(r.GroupID), r.Command,
+			r.ClientOrderID, int64(r.OrderID), int64(r.ErrorCode), r.ErrorMessage, r.Note, r.RemoteAddress, us(r.At)})
+	}
+	_, err := tx.each(ctx, `INSERT INTO requests (serial, party_id, endpoint_id, group_id, command, client_orderid,
+			order_id, error_code, error_message, note, remote_address, at_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args)
+	if err != nil {
+		return fmt.Errorf("store requests: %w", err)
+	}
+	return nil
+}
+
+// Requests reads the requests that belong to an order, oldest first.
+func (db *DB) Requests(ctx context.Context, id payout.OrderID) ([]payout.Request, error) {
+	return db.requests(ctx, "order_id = $1 ORDER BY serial", int64(id))
+}
+
+// Request reads one request by its serial-number.
+func (db *DB) Request(ctx context.Context, serial payout.SerialNumber) (payout.Request, error) {
+	found, err := db.requests(ctx, "serial = $1", int64(serial))
+	if err != nil || len(found) == 0 {
+		return payout.Request{}, cmp.Or(err, ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func (db *DB) requests(ctx context.Context, where string, args ...any) ([]payout.Request, error) {
+	var found []payout.Request
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		var q payout.Request
+		var at int64
+		err := r.Scan(&q.Serial, &q.PartyID, &q.EndpointID, &q.GroupID, &q.Command, &q.ClientOrderID, &q.OrderID,
+			&q.ErrorCode, &q.ErrorMessage, &q.Note, &q.RemoteAddress, &at)
+		q.At = fromUS(at)
+		found = append(found, q)
+		return err
+	}, `SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, order_id,
+			error_code, error_message, note, remote_address, at_us
+		FROM requests WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read requests: %w", err)
+	}
+	return found, nil
+}
+
+// ForgetNonces deletes up to limit nonces that expired before now and tells
+// how many it deleted.
+func (tx *Tx) ForgetNonces(limit int) (int64, error) {
+	n, err := tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (party_id, nonce) IN
+		(SELECT party_id, nonce FROM nonces WHERE expires_us <= $1 ORDER BY expires_us LIMIT $2)`, us(tx.Now), int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("forget nonces: %w", err)
+	}
+	return n, nil
+}

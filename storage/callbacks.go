@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"payout"
+)
+
+// ClaimCallbacks takes up to limit callbacks that are due, the longest due
+// first, at most each of them for one receiver and none for the busy ones, and
+// keeps others from them until the lease ends.
+func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
+	type row struct {
+		payout.Callback
+		url []byte
+	}
+	var found []row
+	args := []any{us(now.Add(lease)), us(now), int64(each), int64(limit)}
+	notBusy := ""
+	if len(busy) > 0 {
+		notBusy = "AND receiver NOT IN (" + placeholders(len(args)+1, len(busy)) + ")"
+		for _, receiver := range busy {
+			args = append(args, receiver)
+		}
+	}
+	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
+		found = found[:0]
+		// Not SKIP LOCKED, which window functions exclude: of two nodes that choose the same
+		// row, the second waits, sees the new due_us and leaves the row.
+		return readAll(ctx, tx, func(r rows) error {
+			var c row
+			err := r.Scan(&c.ID, &c.OrderID, &c.Receiver, &c.url, &c.Attempts, &c.State)
+			found = append(found, c)
+			return err
+		}, `UPDATE callbacks SET due_us = $1 WHERE due_us > 0 AND due_us <= $2 AND id IN (
+				SELECT id FROM (
+					SELECT id, due_us, row_number() OVER (PARTITION BY receiver ORDER BY due_us, id) AS place
+					FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`) AS due
+				WHERE place <= $3 ORDER BY due_us LIMIT $4)
+			RETURNING id, order_id, receiver, url_sealed, attempts, state`, args...)
+	}}
+	if err := db.commits.submit(&op{claim: claim}); err != nil {
+		return nil, fmt.Errorf("claim callbacks: %w", err)
+	}
+	callbacks := make([]payout.Callback, len(found))
+	for i, c := range found {
+		url, err := db.vault.Open(c.url, callbackPlace(c.OrderID))
+		if err != nil {
+			return nil, err
+		}
+		c.URL, c.DueAt = payout.Secret(url), now.Add(lease)
+		callbacks[i] = c.Callback
+	}
+	return callbacks, nil
+}
+
+type attemptOp struct {
+	payout.CallbackAttempt
+	state payout.CallbackState
+	dueAt time.Time
+}
+
+// RecordAttempt stores a try to deliver a callback and what the callback is
+// from now on; dueAt is zero unless another try is owed.
+func (db *DB) RecordAttempt(a payout.CallbackAttempt, state payout.CallbackState, dueAt time.Time) error {
+	if err := db.commits.submit(&op{attempt: &attemptOp{a, state, dueAt}}); err != nil {
+		return fmt.Errorf("record callback attempt: %w", err)
+	}
+	return nil
+}
+
+// applyAttempts stores attempts. One that exists already (its sender was slow,
+// and after the lease another node tried too) changes nothing.
+func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
+	changes := make([][]any, len(attempts))
+	for i, a := range attempts {
+		changes[i] = []any{int64(a.CallbackID), int64(a.Attempt), string(a.state), us(a.dueAt)}
+	}
+	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4
+		WHERE id = $1 AND attempts = $2 - 1 AND state = 'due'`, changes)
+	if err != nil {
+		return fmt.Errorf("change callbacks: %w", err)
+	}
+	var inserts [][]any
+	for i, a := range attempts {
+		if changed[i] == 1 {
+			inserts = append(inserts, []any{int64(a.CallbackID), int64(a.Attempt), us(a.At), a.Duration.Microseconds(),
+				int64(a.HTTPStatus), a.Error})
+		}
+	}
+	_, err = tx.each(ctx, `INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error)
+		VALUES ($1, $2, $3, $4, $5, $6)`, inserts)
+	if err != nil {
+		return fmt.Errorf("store callback attempts: %w", err)
+	}
+	return nil
+}
+
+// NextCallbackDue tells when the next callback is due; zero when none is owed.
+func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
+	var due int64
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
+		"SELECT coalesce(min(due_us), 0) FROM callbacks WHERE due_us > 0")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next due callback: %w", err)
+	}
+	return fromUS(due), nil
+}
+
+// Callbacks reads the callbacks of an order, without their URLs, and the
+// attempts to deliver them, oldest first.
+func (db *DB) Callbacks(ctx context.Context, id payout.OrderID) ([]payout.Callback, []payout.CallbackAttempt, error) {
+	var callbacks []payout.Callback
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		c := payout.Callback{OrderID: id}
+		var due int64
+		err := r.Scan(&c.ID, &c.Receiver, &c.Attempts, &c.State, &due)
+		c.DueAt = fromUS(due)
+		callbacks = append(callbacks, c)
+		return err
+	}, "SELECT id, receiver, attempts, state, due_us FROM callbacks WHERE order_id = $1 ORDER BY id", int64(id))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read callbacks of %s: %w", place(id), err)
+	}
+	var attempts []payout.CallbackAttempt
+	err = readAll(ctx, db.engine.reader(), func(r rows) error {
+		var a payout.CallbackAttempt
+		var at, duration int64
+		err := r.Scan(&a.CallbackID, &a.Attempt, &at, &duration, &a.HTTPStatus, &a.Error)
+		a.At, a.Duration = fromUS(at), time.Duration(duration)*time.Microsecond
+		attempts = append(attempts, a)
+		return err
+	}, `SELECT callback_id, attempt, at_us, duration_us, http_status, error FROM callback_attempts
+		WHERE callback_id IN (SELECT id FROM callbacks WHERE order_id = $1) ORDER BY callback_id, attempt`, int64(id))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read callback attempts of %s: %w", place(id), err)
+	}
+	return callbacks, attempts, nil
+}

@@ -1,0 +1,139 @@
+// Package storage keeps everything in one SQL database, SQLite or PostgreSQL:
+// the only package that contains SQL.
+//
+// Reads are methods of DB. Writes are either methods of Tx, handed out by
+// DB.Transact, or the batch methods of DB (Accept, Move, ClaimOrders ...),
+// whose callers share commits: see commit.go. An answer may be given as soon
+// as a write method has returned: the commit is on disk then.
+//
+// No rules live here: the storage does what it is told, and refuses only what
+// the tables cannot hold.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"payout/vault"
+)
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")
+
+// ErrBusy says that the queue of writes is full. Nothing was stored.
+var ErrBusy = errors.New("too many writes are waiting")
+
+// A DB is an open database.
+type DB struct {
+	engine  engine
+	vault   *vault.Vault
+	commits *committer
+	serials block
+	orders  block
+}
+
+// Open opens a database: a postgres:// or postgresql:// URL, or the path of an
+// SQLite file, which is made when it does not exist. Call Migrate before use.
+func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
+	db := &DB{vault: v}
+	committers := 1
+	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
+		e, err := openPostgres(ctx, database)
+		if err != nil {
+			return nil, err
+		}
+		db.engine, committers = e, 2
+	} else {
+		e, err := openSQLite(ctx, strings.TrimPrefix(database, "sqlite:"))
+		if err != nil {
+			return nil, err
+		}
+		db.engine = e
+	}
+	if err := db.engine.ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), db.engine.close())
+	}
+	db.serials = block{name: "serial"}
+	db.orders = block{name: "order"}
+	db.commits = startCommitter(db.engine, committers)
+	return db, nil
+}
+
+// Close waits for the writes under way and closes the database. No method may
+// be called after it.
+func (db *DB) Close() error {
+	db.commits.stop()
+	return db.engine.close()
+}
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.engine.ping(ctx) }
+
+// A Tx is a write transaction; all its rows carry one Now.
+type Tx struct {
+	Now  time.Time
+	db   *DB
+	ctx  context.Context
+	conn conn
+}
+
+// Transact runs a function in a write transaction, committed when it returns
+// nil. When Transact returns nil, the commit is on disk.
+func (db *DB) Transact(ctx context.Context, now time.Time, fn func(*Tx) error) error {
+	c, err := db.engine.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer c.rollback()
+	if err := fn(&Tx{Now: now, db: db, ctx: ctx, conn: c}); err != nil {
+		return err
+	}
+	if err := c.commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// us is a time as it is stored: microseconds since 1970, 0 for the zero time.
+func us(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromUS is the inverse of us, in UTC.
+func fromUS(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// readOne scans the single row of a query, or returns ErrNotFound.
+func readOne(ctx context.Context, q querier, scan func(rows) error, sql string, args ...any) error {
+	found := false
+	err := readAll(ctx, q, func(r rows) error { found = true; return scan(r) }, sql, args...)
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	return err
+}
+
+// readAll scans every row of a query.
+func readAll(ctx context.Context, q querier, scan func(rows) error, sql string, args ...any) error {
+	r, err := q.query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for r.Next() {
+		if err := scan(r); err != nil {
+			return err
+		}
+	}
+	return r.Err()
+}

@@ -1,0 +1,205 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"payout"
+)
+
+const orderColumns = `id, party_id, endpoint_id, group_id, command, type, client_orderid, currency, amount_minor,
+	params_sealed, receiver_mask, receiver_hash, stage, version, gate_position, gate_id, attempts, polls,
+	error_code, error_message, created_us, final_us, expires_us`
+
+// An orderRow is an order as stored, its parameters still sealed.
+type orderRow struct {
+	payout.Order
+	params []byte
+}
+
+func scanOrder(r rows) (orderRow, error) {
+	var (
+		o                       orderRow
+		currency                string
+		created, final, expires int64
+	)
+	err := r.Scan(&o.ID, &o.PartyID, &o.EndpointID, &o.GroupID, &o.Command, &o.Type, &o.ClientOrderID, &currency,
+		&o.Amount.Minor, &o.params, &o.ReceiverMask, &o.ReceiverHash, &o.Stage, &o.Version, &o.GatePosition, &o.GateID,
+		&o.Attempts, &o.Polls, &o.ErrorCode, &o.ErrorMessage, &created, &final, &expires)
+	if err != nil {
+		return o, err
+	}
+	o.CreatedAt, o.FinalAt, o.ExpiresAt = fromUS(created), fromUS(final), fromUS(expires)
+	o.Amount.Currency, err = payout.ParseCurrency(currency)
+	return o, err
+}
+
+// open unseals an order's parameters.
+func (db *DB) open(row orderRow) (*payout.Order, error) {
+	o := &row.Order
+	plain, err := db.vault.Open(row.params, place(o.ID))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(plain, &o.Params); err != nil {
+		return nil, fmt.Errorf("read parameters of %s: they are not what was stored", place(o.ID))
+	}
+	return o, nil
+}
+
+// Order reads an order by its id.
+func (db *DB) Order(ctx context.Context, id payout.OrderID) (*payout.Order, error) {
+	found, err := db.readOrders(ctx, "id = $1", int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", place(id), err)
+	}
+	if len(found) == 0 {
+		return nil, ErrNotFound
+	}
+	return found[0], nil
+}
+
+// OrdersByClientID reads at most limit orders of a party that have this
+// client_orderid, oldest first.
+func (db *DB) OrdersByClientID(ctx context.Context, party payout.PartyID, clientOrderID string, limit int) ([]*payout.Order, error) {
+	found, err := db.readOrders(ctx, "party_id = $1 AND client_orderid = $2 ORDER BY repeat_no LIMIT $3",
+		int64(party), clientOrderID, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read orders by client_orderid: %w", err)
+	}
+	return found, nil
+}
+
+// OrdersByReceiver reads at most limit orders whose account or phone has this
+// keyed hash, newest first.
+func (db *DB) OrdersByReceiver(ctx context.Context, hash []byte, limit int) ([]*payout.Order, error) {
+	found, err := db.readOrders(ctx, "receiver_hash = $1 ORDER BY id DESC LIMIT $2", hash, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read orders by receiver: %w", err)
+	}
+	return found, nil
+}
+
+// LatestOrders reads at most limit orders, newest first, of one stage or, when
+// stage is empty, of all.
+func (db *DB) LatestOrders(ctx context.Context, stage payout.Stage, limit int) ([]*payout.Order, error) {
+	found, err := db.readOrders(ctx, "($1 = '' OR stage = $1) ORDER BY id DESC LIMIT $2", string(stage), int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read latest orders: %w", err)
+	}
+	return found, nil
+}
+
+func (db *DB) readOrders(ctx context.Context, where string, args ...any) ([]*payout.Order, error) {
+	var found []orderRow
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		o, err := scanOrder(r)
+		found = append(found, o)
+		return err
+	}, "SELECT "+orderColumns+" FROM orders WHERE "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return db.openAll(found)
+}
+
+func (db *DB) openAll(found []orderRow) ([]*payout.Order, error) {
+	orders := make([]*payout.Order, len(found))
+	for i, row := range found {
+		var err error
+		if orders[i], err = db.open(row); err != nil {
+			return nil, err
+		}
+	}
+	return orders, nil
+}
+
+// Transactions reads an order's attempts, oldest first.
+func (db *DB) Transactions(ctx context.Context, id payout.OrderID) ([]payout.Transaction, error) {
+	var found []payout.Transaction
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		t := payout.Transaction{OrderID: id}
+		var started, ended int64
+		err := r.Scan(&t.Attempt, &t.GateID, &t.Reference, &t.Stage, &t.ProcessorTxID, &t.RRN, &t.ApprovalCode,
+			&t.ErrorCode, &t.ErrorMessage, &started, &ended)
+		t.StartedAt, t.EndedAt = fromUS(started), fromUS(ended)
+		found = append(found, t)
+		return err
+	}, `SELECT attempt, gate_id, reference, stage, processor_tx_id, rrn, approval_code,
+			error_code, error_message, started_us, ended_us
+		FROM transactions WHERE order_id = $1 ORDER BY attempt`, int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read transactions of %s: %w", place(id), err)
+	}
+	return found, nil
+}
+
+// A claimOp takes due rows for one worker. It shares its commit with others.
+type claimOp struct {
+	apply func(context.Context, conn) error
+}
+
+// ClaimOrders takes up to limit orders of a gate that are due, the longest due
+// first, and keeps others from them until the lease ends. A claimed order is
+// the caller's to Move or Postpone; if the caller dies, it is due again when
+// the lease has ended.
+func (db *DB) ClaimOrders(gate payout.GateID, now time.Time, lease time.Duration, limit int) ([]*payout.Order, error) {
+	var found []orderRow
+	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
+		found = found[:0]
+		return readAll(ctx, tx, func(r rows) error {
+			o, err := scanOrder(r)
+			found = append(found, o)
+			return err
+		}, `UPDATE orders SET due_us = $1 WHERE id IN (
+				SELECT id FROM orders WHERE gate_id = $2 AND due_us > 0 AND due_us <= $3
+				ORDER BY due_us LIMIT $4 {{skip locked}})
+			RETURNING `+orderColumns, us(now.Add(lease)), int64(gate), us(now), int64(limit))
+	}}
+	if err := db.commits.submit(&op{claim: claim}); err != nil {
+		return nil, fmt.Errorf("claim orders: %w", err)
+	}
+	return db.openAll(found)
+}
+
+// NextDue tells when the next order of a gate is due; zero when none is.
+func (db *DB) NextDue(ctx context.Context, gate payout.GateID) (time.Time, error) {
+	var due int64
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
+		"SELECT coalesce(min(due_us), 0) FROM orders WHERE gate_id = $1 AND due_us > 0", int64(gate))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next due order: %w", err)
+	}
+	return fromUS(due), nil
+}
+
+// CountByStage counts the orders that are not final, by stage.
+func (db *DB) CountByStage(ctx context.Context) (map[payout.Stage]int64, error) {
+	counts := make(map[payout.Stage]int64)
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		var stage payout.Stage
+		var n int64
+		err := r.Scan(&stage, &n)
+		counts[stage] = n
+		return err
+	}, "SELECT stage, count(*) FROM orders WHERE due_us > 0 GROUP BY stage")
+	if err != nil {
+		return nil, fmt.Errorf("count orders: %w", err)
+	}
+	return counts, nil
+}
+
+// placeholders returns "$first, $first+1, ..." for n arguments.
+func placeholders(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", first+i)
+	}
+	return b.String()
+}

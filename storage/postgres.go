@@ -1,0 +1,105 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A postgresEngine is a pool of connections to PostgreSQL.
+type postgresEngine struct {
+	pool  *pgxpool.Pool
+	texts sync.Map // SQL text to its PostgreSQL spelling
+}
+
+func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// The library's error may quote the URL, and with it the password.
+		return nil, fmt.Errorf("open database: the PostgreSQL URL cannot be parsed")
+	}
+	if config.MaxConns < 8 {
+		config.MaxConns = 8
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return &postgresEngine{pool: pool}, nil
+}
+
+func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+
+func (e *postgresEngine) close() error { e.pool.Close(); return nil }
+
+func (e *postgresEngine) begin(ctx context.Context) (conn, error) {
+	tx, err := e.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &postgresConn{e: e, tx: tx}, nil
+}
+
+func (e *postgresEngine) text(sql string) string {
+	if text, ok := e.texts.Load(sql); ok {
+		return text.(string)
+	}
+	text := postgresDialect.sql(sql)
+	e.texts.Store(sql, text)
+	return text
+}
+
+type postgresConn struct {
+	e  *postgresEngine
+	tx pgx.Tx
+}
+
+func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	tag, err := c.tx.Exec(ctx, c.e.text(sql), args...)
+	return tag.RowsAffected(), err
+}
+
+func (c *postgresConn) each(ctx context.Context, sql string, args [][]any) ([]int64, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	batch := new(pgx.Batch)
+	text := c.e.text(sql)
+	for _, row := range args {
+		batch.Queue(text, row...)
+	}
+	results := c.tx.SendBatch(ctx, batch)
+	affected := make([]int64, len(args))
+	for i := range args {
+		tag, err := results.Exec()
+		if err != nil {
+			_ = results.Close() // the first error is the one that tells
+			return nil, err
+		}
+		affected[i] = tag.RowsAffected()
+	}
+	return affected, results.Close()
+}
+
+func (c *postgresConn) query(ctx context.Context, sql string, args ...any) (rows, error) {
+	return c.tx.Query(ctx, c.e.text(sql), args...)
+}
+
+func (c *postgresConn) commit(ctx context.Context) error { return c.tx.Commit(ctx) }
+
+// rollback ends a transaction that was not committed; after commit it does nothing.
+func (c *postgresConn) rollback() {
+	// A broken connection cannot roll back, and need not: the server does.
+	_ = c.tx.Rollback(context.Background())
+}
+
+func (e *postgresEngine) reader() querier { return postgresReader{e} }
+
+type postgresReader struct{ e *postgresEngine }
+
+func (r postgresReader) query(ctx context.Context, sql string, args ...any) (rows, error) {
+	return r.e.pool.Query(ctx, r.e.text(sql), args...)
+}

@@ -1,0 +1,206 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
+)
+
+const sqliteReaders = 4 // connections
+
+// A sqliteEngine has one connection that writes and a few that read.
+type sqliteEngine struct {
+	write *sql.DB
+	read  *sql.DB
+
+	writing sync.Mutex // held from begin to commit or rollback
+	writer  *sql.Conn
+	stmts   map[string]*sql.Stmt // prepared on writer
+
+	prepared sync.Map // string to *sql.Stmt, prepared on read
+}
+
+func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the database: %w", err)
+	}
+	// The driver ignores options that it does not know, so check reads them back.
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(WAL)",
+		"synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)", "journal_size_limit(67108864)"}}
+	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
+	e := &sqliteEngine{stmts: make(map[string]*sql.Stmt)}
+	var err error
+	if e.write, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	e.write.SetMaxOpenConns(1)
+	if e.read, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), e.write.Close())
+	}
+	e.read.SetMaxOpenConns(sqliteReaders)
+	e.read.SetMaxIdleConns(sqliteReaders)
+	if err := e.check(ctx); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+// check makes sure that the settings that money depends on are in force, and
+// that the file is private: it holds hashes and sealed data.
+func (e *sqliteEngine) check(ctx context.Context) error {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+		var got string
+		if err := e.write.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
+			return fmt.Errorf("open database: %w", err)
+		}
+		if got != want {
+			return fmt.Errorf("open database: %s is %q, want %q", pragma, got, want)
+		}
+	}
+	return nil
+}
+
+func (e *sqliteEngine) ping(ctx context.Context) error { return e.read.PingContext(ctx) }
+
+func (e *sqliteEngine) close() error {
+	var err error
+	if e.writer != nil {
+		for _, s := range e.stmts {
+			err = errors.Join(err, s.Close())
+		}
+		err = errors.Join(err, e.writer.Close())
+	}
+	e.prepared.Range(func(_, s any) bool {
+		err = errors.Join(err, s.(*sql.Stmt).Close())
+		return true
+	})
+	return errors.Join(err, e.read.Close(), e.write.Close())
+}
+
+func (e *sqliteEngine) begin(ctx context.Context) (conn, error) {
+	e.writing.Lock()
+	if e.writer == nil {
+		writer, err := e.write.Conn(ctx)
+		if err != nil {
+			e.writing.Unlock()
+			return nil, err
+		}
+		e.writer = writer
+	}
+	c := &sqliteConn{e: e}
+	if _, err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		e.writing.Unlock()
+		return nil, err
+	}
+	return c, nil
+}
+
+// A sqliteConn is the write transaction that runs.
+type sqliteConn struct {
+	e    *sqliteEngine
+	done bool
+}
+
+func (c *sqliteConn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s, ok := c.e.stmts[text]; ok {
+		return s, nil
+	}
+	s, err := c.e.writer.PrepareContext(ctx, sqliteDialect.sql(text))
+	if err != nil {
+		return nil, err
+	}
+	c.e.stmts[text] = s
+	return s, nil
+}
+
+func (c *sqliteConn) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	s, err := c.prepare(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (c *sqliteConn) each(ctx context.Context, text string, args [][]any) ([]int64, error) {
+	affected := make([]int64, len(args))
+	for i, row := range args {
+		var err error
+		if affected[i], err = c.exec(ctx, text, row...); err != nil {
+			return nil, err
+		}
+	}
+	return affected, nil
+}
+
+func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows, error) {
+	s, err := c.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return sqlRowsOf(s.QueryContext(ctx, args...))
+}
+
+func (c *sqliteConn) commit(ctx context.Context) error {
+	_, err := c.exec(ctx, "COMMIT")
+	if err != nil {
+		return err // rollback follows
+	}
+	c.done = true
+	c.e.writing.Unlock()
+	return nil
+}
+
+// rollback ends a transaction that was not committed; after commit it does nothing.
+func (c *sqliteConn) rollback() {
+	if c.done {
+		return
+	}
+	c.done = true
+	defer c.e.writing.Unlock()
+	// SQLite may have rolled back by itself (a full disk); the error says only that.
+	_, _ = c.e.writer.ExecContext(context.Background(), "ROLLBACK")
+}
+
+func (e *sqliteEngine) reader() querier { return sqliteReader{e} }
+
+type sqliteReader struct{ e *sqliteEngine }
+
+func (r sqliteReader) query(ctx context.Context, text string, args ...any) (rows, error) {
+	s, ok := r.e.prepared.Load(text)
+	if !ok {
+		fresh, err := r.e.read.PrepareContext(ctx, sqliteDialect.sql(text))
+		if err != nil {
+			return nil, err
+		}
+		var loaded bool
+		if s, loaded = r.e.prepared.LoadOrStore(text, fresh); loaded {
+			if err := fresh.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sqlRowsOf(s.(*sql.Stmt).QueryContext(ctx, args...))
+}
+
+// sqlRows makes *sql.Rows close like pgx's rows: its error also shows in Err.
+type sqlRows struct{ *sql.Rows }
+
+func (r sqlRows) Close() { _ = r.Rows.Close() }
+
+func sqlRowsOf(r *sql.Rows, err error) (rows, error) {
+	if err != nil {
+		return nil, err
+	}
+	return sqlRows{r}, nil
+}

@@ -1,0 +1,37 @@
+package payout
+
+import (
+	"strconv"
+	"time"
+)
+
+// A TransactionType is the wire's transaction-type and the prefix of order-stage.
+type TransactionType string
+
+// TypePayout is the type of all payouts to accounts and phones.
+const TypePayout TransactionType = "payout"
+
+// A Transaction is one attempt to pay an order on one gate. An order has
+// several when a chain of gates is tried or a rail could not be reached.
+type Transaction struct {
+	OrderID   OrderID
+	Attempt   int // from 1
+	GateID    GateID
+	Reference string // what the rail knows the attempt by; see Reference
+	Stage     Stage  // Sending while it runs, then how it ended
+
+	ProcessorTxID string // the rail's own id
+	RRN           string // retrieval reference number (ISO 8583 field 37)
+	ApprovalCode  string
+	ErrorCode     ErrCode
+	ErrorMessage  string
+
+	StartedAt time.Time
+	EndedAt   time.Time // zero while it runs
+}
+
+// Reference names an attempt to the rail. It never changes, so that a rail can
+// be asked about it for ever: order 6982864, attempt 1 is "6982864-1".
+func Reference(id OrderID, attempt int) string {
+	return id.String() + "-" + strconv.Itoa(attempt)
+}
