@@ -73,6 +73,9 @@ func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 		}
 	}
 	request, err := e.Command.Parse(e.form)
+	if err == nil {
+		err = checkQuery(e)
+	}
 	if err == nil && e.Command.Auth == spec.Control {
 		err = h.checkControl(e, request)
 	}

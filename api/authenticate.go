@@ -87,4 +87,3 @@ func (h *Handler) checkControl(e *exchange, r *spec.Request) error {
 	e.Party = party
 	return nil
 }
-

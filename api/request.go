@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 
 	"payout"
 	"payout/sign"
@@ -32,6 +33,25 @@ func readForm(w http.ResponseWriter, r *http.Request) ([]sign.Pair, error) {
 		return nil, &payout.Error{Code: payout.CodeEncoding, Detail: err.Error()}
 	}
 	return form, nil
+}
+
+// checkQuery refuses parameters of the command in the URL's query. A signature
+// covers query and body as one list (RFC 5849 section 3.4.1.3), so who moves a
+// parameter from one to the other does not break it; read from the body alone,
+// the parameter would silently be gone.
+func checkQuery(e *exchange) error {
+	query, err := sign.ParseForm(e.r.URL.RawQuery)
+	if err != nil {
+		return &payout.Error{Code: payout.CodeEncoding, Detail: "the query cannot be read"}
+	}
+	for _, pair := range query {
+		for _, use := range e.Command.Params {
+			if slices.Contains(use.Names(), pair.Name) {
+				return payout.Errorf(payout.CodeNotSupported, pair.Name, "send it in the body, not in the URL")
+			}
+		}
+	}
+	return nil
 }
 
 // isUTF8 accepts the charset of the content type; none means UTF-8.

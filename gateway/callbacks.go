@@ -11,43 +11,15 @@ import (
 )
 
 // runCallbacks claims callbacks that are due and delivers them until the
-// context ends; then it waits for those under way. Each receiver has a few
-// deliveries at once at most, so a slow one delays only its own.
+// context ends; then it waits for those under way.
 func (g *Gateway) runCallbacks(ctx context.Context) {
-	var (
-		deliveries sync.WaitGroup
-		mu         sync.Mutex
-		total      int
-		receivers  = make(map[string]int) // deliveries under way
-		freed      = make(chan struct{}, 1)
-		most       = or(g.Settings.CallbackConcurrency, 64)
-		each       = or(g.Settings.CallbackPerReceiver, 8)
-	)
-	defer deliveries.Wait()
-	done := func(receiver string) {
-		mu.Lock()
-		total--
-		if receivers[receiver]--; receivers[receiver] == 0 {
-			delete(receivers, receiver)
-		}
-		mu.Unlock()
-		select {
-		case freed <- struct{}{}:
-		default:
-		}
-	}
+	deliveries := newSlots()
+	defer deliveries.wait()
+	receivers := receivers{each: or(g.Settings.CallbackPerReceiver, 8), underWay: make(map[string]int)}
+	most := or(g.Settings.CallbackConcurrency, 64)
 	for ctx.Err() == nil {
-		mu.Lock()
-		free, share := most-total, each
-		var busy []string
-		for receiver, n := range receivers {
-			if n >= (each+1)/2 {
-				busy = append(busy, receiver)
-			} else {
-				share = min(share, each-n)
-			}
-		}
-		mu.Unlock()
+		free := most - deliveries.inUse()
+		share, busy := receivers.share()
 		var claimed []payout.Callback
 		err := g.guarded(func() (err error) {
 			claimed, err = g.claimCallbacks(ctx, free, share, busy)
@@ -56,24 +28,51 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 		if err != nil {
 			g.Log.Error("claim callbacks failed", "error", err)
 		}
-		mu.Lock()
 		for _, c := range claimed {
-			total++
-			receivers[c.Receiver]++
-		}
-		mu.Unlock()
-		for _, c := range claimed {
-			deliveries.Go(func() {
-				defer done(c.Receiver)
+			receivers.add(c.Receiver, 1)
+			deliveries.run(func() {
+				defer receivers.add(c.Receiver, -1)
 				if err := g.guarded(func() error { return g.deliver(c) }); err != nil {
 					g.Log.Error("callback failed", "order", c.OrderID, "error", err)
 				}
 			})
 		}
 		if len(claimed) == 0 {
-			g.idleCallbacks(ctx, freed, free > 0 && len(busy) == 0)
+			g.idleCallbacks(ctx, deliveries.freed, free > 0 && len(busy) == 0)
 		}
 	}
+}
+
+// receivers gives each receiver of callbacks a share of the deliveries at once,
+// so that a slow one delays only its own.
+type receivers struct {
+	each     int // deliveries to one receiver at once
+	mu       sync.Mutex
+	underWay map[string]int
+}
+
+func (r *receivers) add(receiver string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.underWay[receiver] += n; r.underWay[receiver] == 0 {
+		delete(r.underWay, receiver)
+	}
+}
+
+// share tells how many callbacks of one receiver may be claimed now, and which
+// receivers must not get more: those with half of their share under way.
+func (r *receivers) share() (most int, busy []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	most = r.each
+	for receiver, n := range r.underWay {
+		if n > r.each/2 {
+			busy = append(busy, receiver)
+		} else {
+			most = min(most, r.each-n)
+		}
+	}
+	return most, busy
 }
 
 func (g *Gateway) claimCallbacks(ctx context.Context, free, share int, busy []string) ([]payout.Callback, error) {
@@ -123,7 +122,7 @@ func (g *Gateway) deliver(c payout.Callback) error {
 	state, due := payout.CallbackDelivered, time.Time{}
 	if !result.Delivered {
 		state = payout.CallbackGivenUp
-		if delay, more := callback.Next(attempt.Attempt, g.Random()); more {
+		if delay, more := callback.Next(attempt.Attempt, 2*g.Random()-1); more {
 			state, due = payout.CallbackDue, now.Add(delay)
 		}
 		g.Log.Warn("callback was not delivered", "order", c.OrderID, "attempt", attempt.Attempt, "receiver", c.Receiver,

@@ -41,62 +41,43 @@ func (g *Gateway) runGates(ctx context.Context) {
 // runGate claims a gate's due orders and works on them, as many at once as the
 // gate allows, until the context ends; then it waits for those under way.
 func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
-	var (
-		working sync.WaitGroup
-		circuit circuit
-		busy    = make(chan struct{}, 1) // signalled when a slot became free
-		mu      sync.Mutex
-		slots   int // in use
-	)
-	defer working.Wait()
+	var circuit circuit
+	slots := newSlots()
+	defer slots.wait()
 	for ctx.Err() == nil {
 		gate := g.Directory().Gates[id]
-		mu.Lock()
-		free := min(gate.Concurrency-slots, claimMost)
-		mu.Unlock()
-		free = min(free, circuit.allows(g.Now()))
-		claimed := 0
+		free := min(gate.Concurrency-slots.inUse(), claimMost, circuit.allows(g.Now()))
+		not := payout.Stage("")
+		if !gate.Enabled {
+			not = payout.Starting // what was sent is seen through; what was not, waits
+		}
+		var orders []*payout.Order
 		if free > 0 {
-			err := g.guarded(func() error {
-				orders, err := g.claim(ctx, id, free)
-				claimed = len(orders)
-				mu.Lock()
-				slots += claimed
-				mu.Unlock()
-				for _, o := range orders {
-					working.Go(func() {
-						defer func() {
-							mu.Lock()
-							slots--
-							mu.Unlock()
-							select {
-							case busy <- struct{}{}:
-							default:
-							}
-						}()
-						g.work(gate, o, &circuit)
-					})
-				}
+			err := g.guarded(func() (err error) {
+				orders, err = g.claim(ctx, id, not, free)
 				return err
 			})
 			if err != nil {
 				g.Log.Error("claim orders failed", "gate", id, "error", err)
 			}
 		}
-		if claimed == 0 || claimed == free && free < claimMost {
-			g.idle(ctx, id, busy, free)
+		for _, o := range orders {
+			slots.run(func() { g.work(gate, o, &circuit) })
+		}
+		if len(orders) == 0 {
+			g.idle(ctx, id, not, slots.freed, free > 0)
 		}
 	}
 }
 
 // claim takes due orders; it first asks, without writing, whether there are any.
-func (g *Gateway) claim(ctx context.Context, id payout.GateID, limit int) ([]*payout.Order, error) {
+func (g *Gateway) claim(ctx context.Context, id payout.GateID, not payout.Stage, limit int) ([]*payout.Order, error) {
 	now := g.Now()
-	due, err := g.DB.NextDue(ctx, id)
+	due, err := g.DB.NextDue(ctx, id, not)
 	if err != nil || due.IsZero() || due.After(now) {
 		return nil, ignoreEnd(ctx, err)
 	}
-	return g.DB.ClaimOrders(id, now, g.Settings.lease(), limit)
+	return g.DB.ClaimOrders(id, not, now, g.Settings.lease(), limit)
 }
 
 // ignoreEnd drops the error of a read that the end of the context cut short.
@@ -109,13 +90,13 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // idle waits until there may be something to do: an order became due, a slot
 // became free, or a while has passed.
-func (g *Gateway) idle(ctx context.Context, id payout.GateID, busy <-chan struct{}, free int) {
+func (g *Gateway) idle(ctx context.Context, id payout.GateID, not payout.Stage, freed <-chan struct{}, claims bool) {
 	wakeup := g.wakeup(id)
-	if free <= 0 {
-		wakeup = nil // nothing can be claimed before a slot is free
+	if !claims {
+		wakeup = nil // nothing can be claimed before a slot is free or the gate has rested
 	}
 	wait := idleMost
-	if due, err := g.DB.NextDue(ctx, id); err == nil && !due.IsZero() && free > 0 {
+	if due, err := g.DB.NextDue(ctx, id, not); err == nil && !due.IsZero() && claims {
 		wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
 	}
 	timer := time.NewTimer(wait)
@@ -124,7 +105,7 @@ func (g *Gateway) idle(ctx context.Context, id payout.GateID, busy <-chan struct
 	case <-ctx.Done():
 	case <-timer.C:
 	case <-wakeup:
-	case <-busy:
+	case <-freed:
 	}
 }
 
@@ -162,9 +143,6 @@ func (g *Gateway) rest(o *payout.Order, why string) error {
 // send pays an order that has surely not been paid: the intent is stored, then
 // the rail is called, then the outcome is stored.
 func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
-	if !gate.Enabled {
-		return g.rest(o, "gate "+gate.Name+" is switched off")
-	}
 	now := g.Now()
 	intent := g.move(o, payout.Send, now)
 	intent.Attempts = o.Attempts + 1
@@ -413,4 +391,3 @@ func payment(o *payout.Order, gate *payout.Gate, at time.Time) processor.Payment
 	}
 	return p
 }
-

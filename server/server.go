@@ -100,7 +100,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
-		Callbacks: &callback.Sender{Policy: policy, Now: time.Now},
+		Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: time.Now}),
 		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, ConfirmWithin: c.ConfirmWithin},
 		Now:       time.Now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}

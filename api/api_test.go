@@ -1,0 +1,312 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"payout"
+	"payout/api"
+	"payout/callback"
+	"payout/gateway"
+	"payout/processor"
+	"payout/processor/simulator"
+	"payout/sign"
+	"payout/storage"
+	"payout/vault"
+)
+
+var update = flag.Bool("update", false, "rewrite the answers in testdata")
+
+const (
+	login      = "TestMerchant"
+	otherLogin = "OtherMerchant"
+	controlKey = "r45a019070772d1c4c2b503bbdc0fa22" // of the documentation's example
+	host       = "sandbox.connpay.com"
+)
+
+// testKey signs for every party of these tests.
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// A sandbox is a gateway with its door, on a fresh SQLite database, with a
+// clock of its own.
+type sandbox struct {
+	*api.Handler
+	t      *testing.T
+	now    time.Time
+	nonces int
+	log    *bytes.Buffer
+}
+
+func newSandbox(t *testing.T) *sandbox {
+	t.Helper()
+	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer)}
+	v, err := vault.New()
+	check(t, err)
+	db, err := storage.Open(t.Context(), filepath.Join(t.TempDir(), "payoutd.db"), v)
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	_, err = db.Migrate(t.Context())
+	check(t, err)
+	clock := func() time.Time { return s.now }
+	rail, err := simulator.Open("", simulator.Options{Now: clock, Sleep: func(_ context.Context, d time.Duration) error {
+		s.now = s.now.Add(d)
+		return nil
+	}})
+	check(t, err)
+	t.Cleanup(func() { check(t, rail.Close()) })
+	check(t, db.Transact(t.Context(), s.now, s.setUp))
+	policy := callback.Policy{}
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	g := &gateway.Gateway{DB: db, Vault: v, Processors: map[string]processor.Processor{"simulator": rail}, URLs: policy,
+		Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: clock}), Now: clock, Random: func() float64 { return 0.5 }, Log: log}
+	check(t, g.Reload(t.Context()))
+	s.Handler = &api.Handler{Gateway: g, ContextPath: "/paynet", PublicURL: "https://" + host, TimestampWindow: 5 * time.Minute, Log: log}
+	return s
+}
+
+// setUp makes the parties, endpoints and groups that the text files speak of.
+func (s *sandbox) setUp(tx *storage.Tx) error {
+	public := &testKey().PublicKey
+	parties := make(map[string]payout.PartyID)
+	for _, name := range []string{login, otherLogin, "DisabledMerchant", "cool_merchant"} {
+		id, err := tx.AddParty(payout.ConnectingParty{Login: name, Name: name, ControlKey: controlKey, Enabled: name != "DisabledMerchant"})
+		check(s.t, err)
+		check(s.t, tx.AddPartyKey(id, payout.PartyKey{Fingerprint: sign.Fingerprint(public), Public: public, Enabled: true}))
+		parties[name] = id
+	}
+	project, err := tx.AddProject(payout.Project{Name: "Sandbox", Enabled: true})
+	check(s.t, err)
+	gate := func(g payout.Gate) payout.GateID {
+		g.Processor, g.Concurrency, g.Enabled = "simulator", 8, true
+		id, err := tx.AddGate(g)
+		check(s.t, err)
+		return id
+	}
+	first := gate(payout.Gate{Name: "First", Descriptor: "payoutd test"})
+	second := gate(payout.Gate{Name: "Second"})
+	demanding := gate(payout.Gate{Name: "Demanding", Required: []string{"purpose", "bank_name"}})
+	euro := gate(payout.Gate{Name: "Euro", Currencies: []payout.Currency{"EUR"}})
+	for _, e := range []payout.Endpoint{
+		{ID: 39915, Gates: []payout.GateID{first, second}, Enabled: true},
+		{ID: 39916, PartyID: parties[otherLogin], Gates: []payout.GateID{first}, Enabled: true},
+		{ID: 39917, Gates: []payout.GateID{first}},
+		{ID: 39918, Gates: []payout.GateID{demanding}, Enabled: true},
+		{ID: 39919, Gates: []payout.GateID{euro}, Currency: "EUR", Enabled: true},
+		{ID: 39920, Gates: []payout.GateID{first}, Currency: "USD", Enabled: true},
+		{ID: 39921, Gates: []payout.GateID{first}, Repeat: payout.RepeatAllow, Enabled: true},
+		{ID: 12175, PartyID: parties["cool_merchant"], Gates: []payout.GateID{first}, Enabled: true},
+	} {
+		if e.PartyID == 0 {
+			e.PartyID = parties[login]
+		}
+		if e.Repeat == "" {
+			e.Repeat = payout.RepeatReplay
+		}
+		e.ProjectID = project
+		_, err := tx.AddEndpoint(e)
+		check(s.t, err)
+	}
+	_, err = tx.AddGroup(payout.EndpointGroup{ID: 77, PartyID: parties[login], Endpoints: []payout.EndpointID{39919, 39920}, Enabled: true})
+	return err
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A message is a request to be sent.
+type message struct {
+	method, path, login, body string
+	header                    http.Header
+	unsigned                  bool
+}
+
+// send signs a message, unless it is unsigned, and has it answered.
+func (s *sandbox) send(m message) *http.Response {
+	s.t.Helper()
+	r := httptest.NewRequest(m.method, "https://"+host+m.path, strings.NewReader(m.body))
+	r.RemoteAddr = "192.0.2.1:50000"
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, values := range m.header {
+		r.Header[name] = values
+	}
+	if !m.unsigned {
+		form, err := sign.ParseForm(m.body)
+		check(s.t, err)
+		s.nonces++
+		header, err := sign.Sign(sign.Request{Method: m.method, URL: "https://" + host + m.path, Form: form},
+			sign.Credentials{ConsumerKey: m.login, Nonce: fmt.Sprint("nonce", s.nonces), Timestamp: s.now.Unix()}, testKey())
+		check(s.t, err)
+		r.Header.Set("Authorization", header)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// settle works until nothing is due within a minute; the clock follows.
+func (s *sandbox) settle() {
+	s.t.Helper()
+	limit := s.now.Add(time.Minute)
+	for {
+		n, err := s.Gateway.WorkDue(s.t.Context())
+		check(s.t, err)
+		if n > 0 {
+			continue
+		}
+		due, err := s.Gateway.NextDue(s.t.Context())
+		check(s.t, err)
+		if due.IsZero() || due.After(limit) {
+			return
+		}
+		if due.After(s.now) {
+			s.now = due
+			continue
+		}
+		return // a callback is due: nobody listens here
+	}
+}
+
+// TestExchanges plays the files in testdata: requests and answers as a reader
+// of the documentation would write them. A file has a sandbox of its own.
+//
+//	# a comment
+//	> POST /paynet/api/v4/payout/39915     the request, signed by TestMerchant
+//	> POST ... as OtherMerchant            signed by another party
+//	> POST ... unsigned
+//	Header: value                          lines of this form are headers
+//	name=value                             the body, joined without line feeds;
+//	&name={control}                        {control} is the sum of v2/status
+//	< 200 text/html;charset=utf-8          the answer, with its body
+//	! work                                 the workers finish what is due
+//	! later 24h                            the clock goes on
+func TestExchanges(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	check(t, err)
+	if len(files) == 0 {
+		t.Fatal("no files in testdata")
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			check(t, err)
+			got := newSandbox(t).play(string(text))
+			if *update {
+				check(t, os.WriteFile(file, []byte(got), 0o644))
+			} else if diff := cmp.Diff(strings.Split(string(text), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("answers differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// play answers every request of a file and returns the file with the answers.
+func (s *sandbox) play(text string) string {
+	var out strings.Builder
+	var request []string
+	answering := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "> "):
+			request, answering = []string{line}, false
+		case strings.HasPrefix(line, "< "):
+			out.WriteString(s.answer(request))
+			request, answering = nil, true
+			continue
+		case strings.HasPrefix(line, "! work"):
+			s.settle()
+		case strings.HasPrefix(line, "! later "):
+			d, err := time.ParseDuration(strings.TrimPrefix(line, "! later "))
+			check(s.t, err)
+			s.now = s.now.Add(d)
+		case line == "":
+			answering = false
+		case answering:
+			continue // replaced by what came
+		case request != nil:
+			request = append(request, line)
+		}
+		out.WriteString(line + "\n")
+	}
+	return out.String()
+}
+
+var headerLine = regexp.MustCompile(`^([A-Z][A-Za-z-]+): (.*)$`)
+
+func (s *sandbox) answer(request []string) string {
+	s.t.Helper()
+	words := strings.Fields(strings.TrimPrefix(request[0], "> "))
+	m := message{method: words[0], path: words[1], login: login, header: http.Header{}}
+	for i, word := range words[2:] {
+		switch word {
+		case "unsigned":
+			m.unsigned = true
+		case "as":
+			m.login = words[i+3]
+		}
+	}
+	for _, line := range request[1:] {
+		if header := headerLine.FindStringSubmatch(line); header != nil {
+			m.header.Set(header[1], header[2])
+		} else {
+			m.body += line
+		}
+	}
+	if strings.Contains(m.body, "{control}") {
+		m.body = strings.ReplaceAll(m.body, "{control}", controlOf(s.t, m.body))
+	}
+	response := s.send(m)
+	body, err := io.ReadAll(response.Body)
+	check(s.t, err)
+	answer := fmt.Sprintf("< %d %s\n", response.StatusCode, response.Header.Get("Content-Type"))
+	if bytes.Contains(body, []byte("<!DOCTYPE html>")) {
+		return answer + regexp.MustCompile(`(?s).*<body>\n(.*)</body>.*`).ReplaceAllString(string(body), "$1")
+	}
+	text := receiptID.ReplaceAllString(string(body), "receipt-id={receipt}")
+	return answer + strings.TrimSuffix(text, "\n") + "\n"
+}
+
+// receiptID is keyed with the test's own key, so it differs from run to run.
+var receiptID = regexp.MustCompile(`receipt-id=[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+
+// controlOf is the control sum of a v2/status body.
+func controlOf(t *testing.T, body string) string {
+	form, err := sign.ParseForm(body)
+	check(t, err)
+	value := func(name string) string {
+		for _, pair := range form {
+			if pair.Name == name {
+				return pair.Value
+			}
+		}
+		return ""
+	}
+	return sign.StatusControl(value("login"), value("client_orderid"), value("orderid"), controlKey)
+}

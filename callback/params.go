@@ -1,0 +1,132 @@
+// Package callback tells a Connecting Party how an order ended: it composes the
+// parameters, checks the URL, sends the message and knows the timetable of the
+// retries. It remembers nothing; storage does, and the gateway calls.
+package callback
+
+import (
+	"strconv"
+
+	"payout"
+	"payout/sign"
+)
+
+// A Message is what one callback tells. Fields that are not known stay at their
+// zero value and are not sent, unless their Field is Always.
+type Message struct {
+	Status        payout.Status
+	OrderID       payout.OrderID
+	ClientOrderID string
+	Type          payout.TransactionType
+	Amount        payout.Amount
+	ErrorCode     payout.ErrCode // told only if the status is declined or error
+	ErrorMessage  string         // likewise
+	Descriptor    string         // the gate's
+	ProcessorTxID string
+	RRN           string
+	ApprovalCode  string
+	Name          string
+	Email         string
+	Phone         string
+	MerchantData  string              // merchant_data as it was asked
+	Serial        payout.SerialNumber // of the request that created the order
+	ControlKey    payout.Secret       // the Connecting Party's; keys control and is never sent
+}
+
+// failed reports whether there is an error to tell. An approved order may keep
+// the refusal of an earlier gate of its chain; that is nobody's outcome.
+func (m Message) failed() bool {
+	return m.Status == payout.StatusDeclined || m.Status == payout.StatusError
+}
+
+// A Field is one row of the table of callback parameters.
+type Field struct {
+	Name   string
+	Always bool // sent even if its value is empty; the others are left out
+	Doc    string
+	Sample string
+	Source string // the section of the reference: AF api-facts, WF wire-facts
+
+	value func(Message) string // empty if not known
+}
+
+// Fields is the table of callback parameters in the order of sending. Nobody
+// changes it. The names mix '_' and '-' because the reference does (WF 1).
+var Fields = []Field{
+	{"status", true, "Outcome of the order: approved, declined or error.", "approved", "AF 9, 11",
+		func(m Message) string { return string(m.Status) }},
+	{"orderid", true, "The gateway's order id, the paynet-order-id of the reply.", "6982864", "AF 9",
+		func(m Message) string { return m.OrderID.String() }},
+	{"merchant_order", true, "Connecting Party's order identifier.", "902B4FF5", "AF 9",
+		func(m Message) string { return m.ClientOrderID }},
+	{"client_orderid", true, "The same as merchant_order.", "902B4FF5", "AF 9",
+		func(m Message) string { return m.ClientOrderID }},
+	{"type", true, "Transaction type.", "payout", "AF 9",
+		func(m Message) string { return string(m.Type) }},
+	{"amount", true, "Amount in major units with all decimals of the currency.", "10.42", "AF 9, WF 2.11",
+		func(m Message) string { return m.Amount.String() }},
+	{"currency", false, "Currency of the amount, ISO 4217.", "USD", "ours; the reference names it in status only",
+		func(m Message) string { return m.Amount.Currency.Code() }},
+	{"error_code", false, "Error code, if the order was declined or ended in an error.", "1000", "AF 9",
+		errorCode},
+	{"error_message", true, "Error text; empty if there is no error.", "Declined by the processor", "AF 9, WF 1",
+		errorMessage},
+	{"descriptor", false, "Descriptor of the gate, if it has one.", "PAYOUT TEST", "AF 9, 13",
+		func(m Message) string { return m.Descriptor }},
+	{"processor-tx-id", false, "The processor's transaction id, if it gave one.", "PNTEST-6982864", "AF 9",
+		func(m Message) string { return m.ProcessorTxID }},
+	{"processor-rrn", false, "Retrieval reference number, if the processor gave one.", "510458047886", "AF 9",
+		func(m Message) string { return m.RRN }},
+	{"approval-code", false, "Approval code, if the processor gave one.", "242805", "AF 9",
+		func(m Message) string { return m.ApprovalCode }},
+	{"name", false, "Name of the Receiver, if it is known.", "John Smith", "AF 9",
+		func(m Message) string { return m.Name }},
+	{"email", false, "E-mail address of the Receiver, if it is known.", "john.smith@gmail.com", "AF 9",
+		func(m Message) string { return m.Email }},
+	{"phone", false, "Phone of the Receiver, if it is known.", "+12063582043", "AF 9",
+		func(m Message) string { return m.Phone }},
+	{"merchantdata", false, "The request's merchant_data, unchanged (no underscore here).", "VIP customer", "AF 9",
+		func(m Message) string { return m.MerchantData }},
+	{"serial-number", false, "Serial number of the request that created the order.", "00000000-0000-0000-0000-000002e2c322", "AF 9",
+		serialNumber},
+	{"control", true, "SHA-1 in lower-case hex of status, orderid, client_orderid and the control key, joined with nothing between.",
+		"652ace404c4dfe8bba069ecee594ec23a89340e1", "AF 2, confirmed by WF 1",
+		control},
+}
+
+// Params returns the parameters of a callback in the order of Fields.
+func Params(m Message) []sign.Pair {
+	params := make([]sign.Pair, 0, len(Fields))
+	for _, f := range Fields {
+		value := f.value(m)
+		if value == "" && !f.Always {
+			continue
+		}
+		params = append(params, sign.Pair{Name: f.Name, Value: value})
+	}
+	return params
+}
+
+func errorCode(m Message) string {
+	if !m.failed() || m.ErrorCode == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(m.ErrorCode))
+}
+
+func errorMessage(m Message) string {
+	if !m.failed() {
+		return ""
+	}
+	return m.ErrorMessage
+}
+
+func serialNumber(m Message) string {
+	if m.Serial == 0 {
+		return ""
+	}
+	return m.Serial.String()
+}
+
+func control(m Message) string {
+	return sign.CallbackControl(string(m.Status), m.OrderID.String(), m.ClientOrderID, m.ControlKey.Reveal())
+}

@@ -1,0 +1,46 @@
+package callback
+
+import "time"
+
+// Attempts is how often a callback is tried before it is given up (api-facts 9).
+const Attempts = 30
+
+// jitterMax is the largest part of a delay that Next adds or takes away.
+const jitterMax = 0.10
+
+// delays is the timetable: delays[n-1] lies between attempt n and the next. The
+// reference gives 30 attempts over 14 days on a progressive timeline and not
+// the steps (api-facts 9). These are ours: 17 attempts in the first day, then
+// one a day, 14 days in all.
+var delays = [Attempts - 1]time.Duration{
+	10 * time.Second, 20 * time.Second, 30 * time.Second, // 1 minute after the first attempt
+	1 * time.Minute, 3 * time.Minute, 5 * time.Minute, // 10 minutes
+	10 * time.Minute, 20 * time.Minute, 20 * time.Minute, // 1 hour
+	1 * time.Hour, 1 * time.Hour, // 3 hours
+	3 * time.Hour, 3 * time.Hour, 3 * time.Hour, // 12 hours
+	6 * time.Hour, 6 * time.Hour, // 1 day
+	day, day, day, day, day, day, day, day, day, day, day, day, day, // 14 days
+}
+
+const day = 24 * time.Hour
+
+// Timetable returns the delays between the attempts, without jitter: the first
+// lies between attempts 1 and 2.
+func Timetable() []time.Duration { return append([]time.Duration(nil), delays[:]...) }
+
+// Next tells how long to wait after attempt n (from 1) has failed before the
+// next one; ok is false after the last attempt, and then nothing more is owed.
+// jitter spreads receivers that failed together: from -1 (a tenth less) to 1 (a
+// tenth more), 0 for none; more is taken as 1. An attempt below 1 counts as 1,
+// for a message that is owed must not be lost to a wrong count.
+func Next(attempt int, jitter float64) (delay time.Duration, ok bool) {
+	if attempt >= Attempts {
+		return 0, false
+	}
+	delay = delays[max(attempt, 1)-1]
+	if jitter != jitter { // NaN
+		jitter = 0
+	}
+	jitter = min(max(jitter, -1), 1)
+	return delay + time.Duration(float64(delay)*jitterMax*jitter), true
+}

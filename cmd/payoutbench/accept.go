@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"payout"
+	"payout/sign"
+	"payout/storage"
+	"payout/vault"
+)
+
+const benchLogin = "BenchMerchant"
+
+type acceptCmd struct {
+	Connections int           `default:"64" help:"Connections at once (default: ${default})."`
+	Duration    time.Duration `default:"8s" help:"Length of each measurement of the gateway (default: ${default})."`
+	Rounds      int           `default:"3" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
+	Bits        int           `default:"2048" enum:"2048,3072,4096" help:"RSA key length (default: ${default})."`
+	PerSecond   int           `default:"4500" help:"Requests to sign beforehand for each second (default: ${default})."`
+	Database    string        `placeholder:"URL" help:"An empty PostgreSQL database (default: an SQLite file in --dir)."`
+	Dir         string        `placeholder:"FOLDER" help:"Folder for files, on the disk to measure (default: a temporary one)."`
+	Work        bool          `help:"Pay the orders meanwhile. By default the gate is switched off and they wait."`
+}
+
+// Run measures.
+func (c acceptCmd) Run(ctx context.Context) error {
+	if c.Dir == "" {
+		dir, err := os.MkdirTemp("", "payoutbench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Dir = dir
+	}
+	engine := "PostgreSQL"
+	if c.Database == "" {
+		engine, c.Database = "SQLite", filepath.Join(c.Dir, "payoutd.db")
+	}
+	key, err := rsa.GenerateKey(rand.Reader, c.Bits)
+	if err != nil {
+		return err
+	}
+	if err := c.setUp(ctx, &key.PublicKey); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	top, err := start("serve-ceiling", "--public-key", c.publicKeyFile())
+	if err != nil {
+		return err
+	}
+	defer top.stop()
+	gateway, err := start("serve-gateway", "--database", c.Database, "--dir", c.Dir)
+	if err != nil {
+		return err
+	}
+	defer gateway.stop()
+
+	fmt.Printf("accept: %s, %d connections, RSA-%d, %d CPUs, orders %s\n\n", engine, c.Connections, c.Bits, runtime.NumCPU(),
+		map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
+	fmt.Printf("%-7s %12s %12s %8s %10s %10s %8s\n", "round", "ceiling/s", "accepted/s", "ratio", "p50", "p99", "errors")
+	var ceilings, rates, ratios []float64
+	failures := 0
+	for round := 1; round <= c.Rounds && ctx.Err() == nil; round++ {
+		ceiling, err := c.measure(ctx, top, key, c.Duration/2)
+		if err != nil {
+			return err
+		}
+		got, err := c.measure(ctx, gateway, key, c.Duration)
+		if err != nil {
+			return err
+		}
+		ratio := got.perSecond() / ceiling.perSecond()
+		fmt.Printf("%-7d %12.0f %12.0f %8.2f %10s %10s %8d\n", round, ceiling.perSecond(), got.perSecond(), ratio,
+			got.percentile(50).Round(10*time.Microsecond), got.percentile(99).Round(10*time.Microsecond), got.errors)
+		for _, m := range []measurement{ceiling, got} {
+			failures += m.errors
+			if m.first != nil {
+				fmt.Println("        first error:", m.first)
+			}
+		}
+		ceilings, rates, ratios = append(ceilings, ceiling.perSecond()), append(rates, got.perSecond()), append(ratios, ratio)
+	}
+	memory, err := gateway.peakMemory()
+	if err != nil {
+		return err
+	}
+	if len(ratios) > 0 {
+		fmt.Printf("\n%-7s %12.0f %12.0f %8.2f   gateway's peak memory %d MiB, errors %d\n", "median", median(ceilings), median(rates), median(ratios), memory, failures)
+	}
+	return ctx.Err()
+}
+
+func (c acceptCmd) publicKeyFile() string { return filepath.Join(c.Dir, "bench.pub") }
+
+// setUp creates the party and its endpoint 1.
+func (c acceptCmd) setUp(ctx context.Context, public *rsa.PublicKey) error {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.publicKeyFile(), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		return err
+	}
+	v, err := vault.Open(filepath.Join(c.Dir, "master.key"))
+	if err != nil {
+		return err
+	}
+	db, err := storage.Open(ctx, c.Database, v)
+	if err != nil {
+		return err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	err = db.Transact(ctx, time.Now(), func(tx *storage.Tx) error {
+		party, err := tx.AddParty(payout.ConnectingParty{Login: benchLogin, Name: benchLogin, ControlKey: payout.Secret(rand.Text()), Enabled: true})
+		if err != nil {
+			return err
+		}
+		if err := tx.AddPartyKey(party, payout.PartyKey{Fingerprint: sign.Fingerprint(public), Public: public, Enabled: true}); err != nil {
+			return err
+		}
+		project, err := tx.AddProject(payout.Project{Name: "Bench", Enabled: true})
+		if err != nil {
+			return err
+		}
+		gate, err := tx.AddGate(payout.Gate{Name: "Bench", Processor: "simulator", Concurrency: 64, Enabled: c.Work})
+		if err != nil {
+			return err
+		}
+		_, err = tx.AddEndpoint(payout.Endpoint{ID: 1, PartyID: party, ProjectID: project, Gates: []payout.GateID{gate},
+			Repeat: payout.RepeatReplay, Enabled: true})
+		return err
+	})
+	return errors.Join(err, db.Close())
+}
+
+// measure signs enough requests for one server, then sends them.
+func (c acceptCmd) measure(ctx context.Context, p *process, key *rsa.PrivateKey, duration time.Duration) (measurement, error) {
+	requests, err := prepare(ctx, p.address, key, int(duration.Seconds()*float64(c.PerSecond)))
+	if err != nil {
+		return measurement{}, err
+	}
+	m := load(p.address, requests, c.Connections, duration)
+	if m.accepted+m.errors == len(requests) && m.took < duration*9/10 {
+		fmt.Printf("        (all %d requests were sent after %s: raise --per-second)\n", len(requests), m.took.Round(time.Millisecond))
+	}
+	return m, nil
+}
+
+// prepare signs n payouts on all cores: signing costs more than everything
+// that is measured. Progress goes to the terminal.
+func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
+	requests := make([][]byte, n)
+	var done atomic.Int64
+	var failed atomic.Pointer[error]
+	var wait sync.WaitGroup
+	for worker := range runtime.NumCPU() {
+		wait.Go(func() {
+			for i := worker; i < n && ctx.Err() == nil; i += runtime.NumCPU() {
+				request, err := signedPayout(address, key)
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+				requests[i] = request
+				if d := done.Add(1); d%500 == 0 {
+					fmt.Fprintf(os.Stderr, "\rsigning %d of %d", d, n)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	fmt.Fprintf(os.Stderr, "\r%-40s\r", "")
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	return requests, ctx.Err()
+}
+
+// signedPayout is the HTTP request of a payout like the seed's, in bytes.
+func signedPayout(address string, key *rsa.PrivateKey) ([]byte, error) {
+	form := []sign.Pair{{Name: "account_name", Value: "John Q. Public"}, {Name: "account_number", Value: "1234567890"}, {Name: "amount", Value: "10.42"},
+		{Name: "client_orderid", Value: rand.Text()}, {Name: "currency", Value: "USD"}, {Name: "routing_number", Value: "15"}}
+	const path = "/paynet/api/v4/payout/1"
+	authorization, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: "http://" + address + path, Form: form},
+		sign.Credentials{ConsumerKey: benchLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, key)
+	if err != nil {
+		return nil, err
+	}
+	body := sign.EncodeForm(form)
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		path, address, authorization, len(body), body)
+	return []byte(b.String()), nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"payout"
+	"payout/server"
+	"payout/sign"
+	"payout/storage"
+	"payout/vault"
+)
+
+// The demo's set-up: the names of the reference's examples (seed 3.26).
+const (
+	demoLogin    = "TestMerchant"
+	demoEndpoint = payout.EndpointID(39915)
+	demoGroup    = payout.GroupID(77)
+)
+
+type demoCmd struct {
+	Dir    string `default:"data" placeholder:"FOLDER" help:"Where the sandbox keeps its files (default: ${default})."`
+	Listen string `default:"127.0.0.1:8080" env:"PAYOUTD_LISTEN" help:"Address of the API; port 0 picks a free one (default: ${default}; env $$${env})."`
+	Once   bool   `help:"Exit after the payout: 0 only if it was approved and its callback verified."`
+}
+
+// Run runs the demo.
+func (c demoCmd) Run(ctx context.Context, t terminal) error {
+	d := &demo{demoCmd: c, t: t, store: stored{Database: filepath.Join(c.Dir, "payoutd.db"), KeyFile: filepath.Join(c.Dir, "master.key")},
+		callbacks: make(chan url.Values, 16)}
+	if err := d.setUp(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served, err := d.serve(ctx)
+	if err != nil {
+		return err
+	}
+	err = d.tour(ctx)
+	if err == nil && !c.Once {
+		d.hints()
+		select {
+		case err = <-served:
+			return err
+		case <-ctx.Done():
+		}
+	}
+	stop()
+	return errors.Join(err, <-served)
+}
+
+// A demo is one run of the sandbox.
+type demo struct {
+	demoCmd
+	t         terminal
+	store     stored
+	key       *rsa.PrivateKey
+	control   string
+	base      string // of the API, such as http://127.0.0.1:8080/paynet
+	receiver  string // URL of the callback receiver
+	callbacks chan url.Values
+}
+
+func (d *demo) keyFile() string { return filepath.Join(d.Dir, demoLogin) }
+
+// setUp creates the party, its keys, a gate, an endpoint and a group, unless an
+// earlier run has done so.
+func (d *demo) setUp(ctx context.Context) error {
+	return d.store.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		directory, err := db.Directory(ctx)
+		if err != nil {
+			return err
+		}
+		if party := directory.PartyByLogin(demoLogin); party != nil {
+			d.control = party.ControlKey.Reveal()
+			d.key, err = readPrivateKey(d.keyFile() + ".key")
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s has party %s, but not its key %s.key: use another --dir", d.Dir, demoLogin, d.keyFile())
+			}
+			return err
+		}
+		if d.key, err = writeKeyPair(d.keyFile(), 4096); err != nil {
+			return err
+		}
+		d.control = newControlKey()
+		return db.Transact(ctx, time.Now(), d.create)
+	})
+}
+
+func (d *demo) create(tx *storage.Tx) error {
+	party, err := tx.AddParty(payout.ConnectingParty{Login: demoLogin, Name: "Test Merchant", ControlKey: payout.Secret(d.control), Enabled: true})
+	if err != nil {
+		return err
+	}
+	public := &d.key.PublicKey
+	err = tx.AddPartyKey(party, payout.PartyKey{Fingerprint: sign.Fingerprint(public), Public: public, Enabled: true})
+	if err != nil {
+		return err
+	}
+	project, err := tx.AddProject(payout.Project{Name: "Sandbox", Enabled: true})
+	if err != nil {
+		return err
+	}
+	gate, err := tx.AddGate(payout.Gate{Name: "Simulator", Processor: "simulator", Concurrency: 32, Descriptor: "payoutd sandbox", Enabled: true})
+	if err != nil {
+		return err
+	}
+	second, err := tx.AddGate(payout.Gate{Name: "Simulator 2", Processor: "simulator", Concurrency: 32, Descriptor: "payoutd sandbox 2", Enabled: true})
+	if err != nil {
+		return err
+	}
+	endpoint, err := tx.AddEndpoint(payout.Endpoint{ID: demoEndpoint, PartyID: party, ProjectID: project, Name: "Sandbox, any currency",
+		Gates: []payout.GateID{gate, second}, Repeat: payout.RepeatReplay, Enabled: true})
+	if err != nil {
+		return err
+	}
+	_, err = tx.AddGroup(payout.EndpointGroup{ID: demoGroup, PartyID: party, Name: "Sandbox", Endpoints: []payout.EndpointID{endpoint}, Enabled: true})
+	return err
+}
+
+// serve starts the gateway and the callback receiver. The channel tells how
+// the gateway ended.
+func (d *demo) serve(ctx context.Context) (<-chan error, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for callbacks: %w", err)
+	}
+	d.receiver = "http://" + listener.Addr().String() + "/callback"
+	receiver := &http.Server{Handler: http.HandlerFunc(d.receive), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = receiver.Serve(listener) }() // ends with Close
+	context.AfterFunc(ctx, func() { _ = receiver.Close() })
+
+	logFile, err := os.OpenFile(filepath.Join(d.Dir, "payoutd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	served, ready := make(chan error, 1), make(chan server.Addresses, 1)
+	go func() {
+		err := server.Run(ctx, server.Config{Listen: d.Listen, Database: d.store.Database, KeyFile: d.store.KeyFile,
+			SimulatorBook: filepath.Join(d.Dir, "simulator.db"), Sandbox: true},
+			slog.New(slog.NewJSONHandler(logFile, nil)), func(a server.Addresses) { ready <- a })
+		served <- errors.Join(err, logFile.Close())
+	}()
+	select {
+	case err := <-served:
+		return nil, err
+	case a := <-ready:
+		d.base = "http://" + a.API + "/paynet"
+		return served, nil
+	}
+}
+
+// receive is the merchant's side of the callback.
+func (d *demo) receive(w http.ResponseWriter, r *http.Request) {
+	select {
+	case d.callbacks <- r.URL.Query():
+	default: // nobody waits: callbacks of the user's own orders
+	}
+	fmt.Fprintln(w, "OK")
+}
+
+// tour sends the seed's payout, polls its status and waits for its callback.
+func (d *demo) tour(ctx context.Context) error {
+	d.t.printf("payoutd sandbox: %s   login %s, endpoint %s, group %s\nlog: %s\n", d.base, demoLogin, demoEndpoint, demoGroup,
+		filepath.Join(d.Dir, "payoutd.log"))
+	clientOrderID := "demo-" + strings.ToLower(rand.Text()[:8])
+	d.chapter("1. The payout: signed with OAuth RSA-SHA256")
+	reply, err := d.post(ctx, "/api/v4/payout/"+demoEndpoint.String(), []sign.Pair{{Name: "account_name", Value: "1234"}, {Name: "account_number", Value: "1234567890"},
+		{Name: "amount", Value: "10.42"}, {Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"},
+		{Name: "routing_number", Value: "15"}, {Name: "server_callback_url", Value: d.receiver}}, true)
+	if err != nil {
+		return err
+	}
+	if reply.Get("type") != "async-response" {
+		return fmt.Errorf("the payout was refused: %s", reply.Get("error-message"))
+	}
+	orderID := reply.Get("paynet-order-id")
+
+	d.chapter("2. The status: authenticated by the SHA-1 control sum")
+	status, err := d.pollStatus(ctx, clientOrderID, orderID)
+	if err != nil {
+		return err
+	}
+
+	d.chapter("3. The callback: GET to server_callback_url")
+	if err := d.awaitCallback(ctx, orderID, clientOrderID); err != nil {
+		return err
+	}
+	if status != "approved" {
+		return fmt.Errorf("the order ended %s, not approved", status)
+	}
+	d.t.printf("\nThe order is approved and its callback is verified.\n")
+	return nil
+}
+
+func (d *demo) chapter(title string) { d.t.printf("\n── %s\n\n", title) }
+
+// pollStatus asks until the status is final.
+func (d *demo) pollStatus(ctx context.Context, clientOrderID, orderID string) (string, error) {
+	form := []sign.Pair{{Name: "login", Value: demoLogin}, {Name: "client_orderid", Value: clientOrderID}, {Name: "orderid", Value: orderID},
+		{Name: "control", Value: sign.StatusControl(demoLogin, clientOrderID, orderID, d.control)}}
+	for range 120 {
+		reply, err := d.post(ctx, "/api/v2/status/"+demoEndpoint.String(), form, false)
+		if err != nil {
+			return "", err
+		}
+		if status := reply.Get("status"); status != string(payout.StatusProcessing) && status != string(payout.StatusUnknown) {
+			return status, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+	return "", errors.New("the order did not end within 30 seconds")
+}
+
+// awaitCallback waits for the order's callback and verifies its control.
+func (d *demo) awaitCallback(ctx context.Context, orderID, clientOrderID string) error {
+	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		select {
+		case <-wait.Done():
+			return errors.New("no callback came within 30 seconds")
+		case got := <-d.callbacks:
+			if got.Get("orderid") != orderID {
+				continue
+			}
+			for _, pair := range strings.Split(got.Encode(), "&") {
+				d.t.printf("  %s\n", pair)
+			}
+			want := sign.CallbackControl(got.Get("status"), orderID, clientOrderID, d.control)
+			if !sign.EqualControl(got.Get("control"), want) {
+				return errors.New("the callback's control is wrong")
+			}
+			d.t.printf("\n  control = sha1(status + orderid + client_orderid + control key): verified\n")
+			return nil
+		}
+	}
+}
+
+// post sends a form, signed if wanted, and prints the exchange.
+func (d *demo) post(ctx context.Context, path string, form []sign.Pair, oauth bool) (url.Values, error) {
+	body := sign.EncodeForm(form)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	d.t.printf("> POST %s\n", path)
+	if oauth {
+		header, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: d.base + path, Form: form},
+			sign.Credentials{ConsumerKey: demoLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, d.key)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set("Authorization", header)
+		d.t.printf("> Authorization: %s…\n", header[:72])
+	}
+	for _, pair := range strings.Split(body, "&") {
+		d.t.printf(">   %s\n", pair)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	d.t.printf("< HTTP %s\n", response.Status)
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		d.t.printf("<   %s\n", line)
+	}
+	d.t.printf("\n")
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered HTTP %s", path, response.Status)
+	}
+	return url.ParseQuery(strings.ReplaceAll(string(text), "\n", ""))
+}
+
+// hints prints what to try next.
+func (d *demo) hints() {
+	program, err := os.Executable()
+	if err != nil {
+		program = "payoutd"
+	}
+	endpoint := demoEndpoint.String()
+	d.t.printf(`
+── The sandbox keeps serving. Try it from another terminal (stop it with Ctrl-C):
+
+  # a payout of your own; its answer has the paynet-order-id
+  URL=%[1]s/api/v4/payout/%[2]s
+  BODY="client_orderid=mine-1&amount=25.00&currency=EUR&account_number=0987654321"
+  curl -s "$URL" -d "$BODY" -H "Authorization: $(echo "$BODY" | %[3]s oauth sign --url "$URL" --login %[4]s --private-key %[5]s.key --body -)"
+
+  # where it stands, by OAuth
+  URL=%[1]s/api/v4/status/%[2]s
+  BODY="login=%[4]s&client_orderid=mine-1"
+  curl -s "$URL" -d "$BODY" -H "Authorization: $(echo "$BODY" | %[3]s oauth sign --url "$URL" --login %[4]s --private-key %[5]s.key --body -)"
+
+  # its whole history, and the test accounts that decline, are slow, or give no answer
+  %[3]s order list --database %[6]s --key-file %[7]s
+  %[3]s order show ID --database %[6]s --key-file %[7]s
+  %[3]s scenarios
+`, d.base, endpoint, program, demoLogin, d.keyFile(), d.store.Database, d.store.KeyFile)
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"payout/storage"
+)
+
+// WorkDue works on the orders that are due now, one after the other, and tells
+// how many there were. Run does the same for ever and at once; WorkDue lets a
+// test decide what happens when.
+func (g *Gateway) WorkDue(ctx context.Context) (int, error) {
+	worked := 0
+	for _, gate := range storage.Sorted(g.Directory().Gates) {
+		orders, err := g.claim(ctx, gate.ID, "", claimMost)
+		if err != nil {
+			return worked, err
+		}
+		for _, o := range orders {
+			g.work(gate, o, new(circuit))
+			worked++
+		}
+	}
+	return worked, nil
+}
+
+// DeliverDue delivers the callbacks that are due now, one after the other, and
+// tells how many there were.
+func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
+	callbacks, err := g.claimCallbacks(ctx, claimMost, claimMost, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range callbacks {
+		if err := g.deliver(c); err != nil {
+			return 0, err
+		}
+	}
+	return len(callbacks), nil
+}
+
+// NextDue tells when WorkDue or DeliverDue will next have something to do; zero
+// when everything has come to its end.
+func (g *Gateway) NextDue(ctx context.Context) (time.Time, error) {
+	next, err := g.DB.NextCallbackDue(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for id := range g.Directory().Gates {
+		due, err := g.DB.NextDue(ctx, id, "")
+		if err != nil {
+			return time.Time{}, err
+		}
+		if next.IsZero() || !due.IsZero() && due.Before(next) {
+			next = due
+		}
+	}
+	return next, nil
+}

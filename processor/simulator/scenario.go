@@ -1,0 +1,120 @@
+package simulator
+
+import (
+	"strings"
+	"time"
+
+	"payout"
+	"payout/processor"
+)
+
+// A Scenario is what happens to a payout to one account number or, when no
+// account number is given, to one phone number. Any other number is approved.
+type Scenario struct {
+	Name    string
+	Account string // account_number, matched exactly
+	Phone   string // matched without a leading '+', and with a leading 8 read as 7
+	Doc     string
+
+	payout    []reaction     // by attempt; the last one is for all later attempts
+	checkCode payout.ErrCode // 0: the bank confirms a payout-check
+	checkWait time.Duration  // before a payout-check is answered
+}
+
+// A reaction is what one Payout does: first the deed, then the answer.
+type reaction struct {
+	refused bool           // the connection is refused; nothing else happens
+	enters  State          // into the book; empty: nothing
+	will    State          // with StateAccepted: how it is decided
+	code    payout.ErrCode // of a refusal
+	tryNext bool           // with a refusal: another gate may be asked
+	wait    time.Duration  // before the answer
+	silent  bool           // the answer never comes
+}
+
+var (
+	pay     = reaction{enters: StatePaid}
+	decline = reaction{enters: StateDeclined, code: payout.CodeDeclined}
+	refuse  = reaction{refused: true}
+)
+
+// scenarios is everything that the simulator does on demand. The first three
+// account numbers are the reference's own (3.26, Test Scenario); the others are
+// ours, and end in the same two digits as their phone number.
+var scenarios = []Scenario{
+	{Name: "approved", Account: "1234567890", Phone: "79990000000",
+		Doc:    "Approved at once.",
+		payout: []reaction{pay}},
+	{Name: "declined", Account: "0987654321", Phone: "79990000001",
+		Doc:    "Declined at once.",
+		payout: []reaction{decline}},
+	{Name: "processor error", Account: "1987654321", Phone: "79990000002",
+		Doc:    "Ends in status error with PROCESSOR_INTERNAL_ERROR; nothing is paid.",
+		payout: []reaction{{enters: StateBroken, code: payout.CodeProcessorError}}},
+	{Name: "slow 3 s", Account: "2000000003", Phone: "79990000003",
+		Doc:    "Paid at once, approved after 3 seconds. Who does not wait is told the truth by the next question.",
+		payout: []reaction{{enters: StatePaid, wait: 3 * time.Second}}},
+	{Name: "slow 30 s", Account: "2000000030", Phone: "79990000030",
+		Doc:    "Paid at once, approved after 30 seconds. Who does not wait is told the truth by the next question.",
+		payout: []reaction{{enters: StatePaid, wait: 30 * time.Second}}},
+	{Name: "accepted, then approved", Account: "2000000010", Phone: "79990000010",
+		Doc:    "Accepted at once, approved after the gate's decide_after.",
+		payout: []reaction{{enters: StateAccepted, will: StatePaid}}},
+	{Name: "accepted, then declined", Account: "2000000011", Phone: "79990000011",
+		Doc:    "Accepted at once, declined after the gate's decide_after.",
+		payout: []reaction{{enters: StateAccepted, will: StateDeclined, code: payout.CodeDeclined}}},
+	{Name: "no answer, paid", Account: "2000000020", Phone: "79990000020",
+		Doc:    "Paid, but the answer is lost after the gate's silence: status unknown, approved by the next question.",
+		payout: []reaction{{enters: StatePaid, silent: true}}},
+	{Name: "no answer, not paid", Account: "2000000021", Phone: "79990000021",
+		Doc: "Not paid, and no answer for the gate's silence: status unknown, then error by the next question, " +
+			"because the processor has no such payment.",
+		payout: []reaction{{silent: true}}},
+	{Name: "connection refused", Account: "2000000040", Phone: "79990000040",
+		Doc:    "The connection is refused on attempts 1 and 2; approved from attempt 3 on.",
+		payout: []reaction{refuse, refuse, pay}},
+	{Name: "declined, next gate", Account: "2000000050", Phone: "79990000050",
+		Doc: "Declined on attempt 1 for a reason that another gate need not share; approved from attempt 2 on. " +
+			"So a chain of two gates ends approved, and one gate alone declined.",
+		payout: []reaction{{enters: StateDeclined, code: payout.CodeDeclined, tryNext: true}, pay}},
+	{Name: "payout-check declined", Account: "2000000060", Phone: "79990000060",
+		Doc:    "The bank declines the payout-check. A payout without a check is approved.",
+		payout: []reaction{pay}, checkCode: payout.CodeCheckDeclined},
+	{Name: "payout-check slow", Account: "2000000063", Phone: "79990000063",
+		Doc:    "The bank confirms the payout-check after 3 seconds; the payout is then approved at once.",
+		payout: []reaction{pay}, checkWait: 3 * time.Second},
+}
+
+// Scenarios returns the table of scenarios. The documentation prints it.
+func Scenarios() []Scenario { return append([]Scenario(nil), scenarios...) }
+
+// scenarioOf finds the scenario of a Receiver: by account number when there is
+// one, else by phone number. Unknown numbers are approved.
+func scenarioOf(r processor.Receiver) Scenario {
+	phone := russianPhone(r.Phone)
+	for _, sc := range scenarios {
+		if r.AccountNumber != "" && r.AccountNumber == sc.Account {
+			return sc
+		}
+		if r.AccountNumber == "" && phone != "" && phone == sc.Phone {
+			return sc
+		}
+	}
+	return Scenario{Name: "any other number", payout: []reaction{pay}}
+}
+
+// reaction is what the attempt, from 1, meets.
+func (sc Scenario) reaction(attempt int) reaction {
+	last := len(sc.payout)
+	return sc.payout[min(max(attempt, 1), last)-1]
+}
+
+// russianPhone writes a phone number the international way: 8XXXXXXXXXX is how
+// it is dialled inside Russia, for 7XXXXXXXXXX.
+func russianPhone(phone string) string {
+	phone = strings.TrimPrefix(phone, "+")
+	if len(phone) == 11 && phone[0] == '8' {
+		return "7" + phone[1:]
+	}
+	return phone
+}
