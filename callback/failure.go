@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -31,8 +32,11 @@ func (s *Sender) failure(ctx, limited context.Context, err error) string {
 	if address := (*addressError)(nil); errors.As(err, &address) {
 		return address.Error()
 	}
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return "interrupted by the gateway"
+	}
+	if ctx.Err() != nil {
+		return "no reply in time" // the caller's own deadline
 	}
 	if limited.Err() != nil {
 		return fmt.Sprintf("no reply within %v", s.settings.TotalTimeout)
@@ -64,7 +68,6 @@ func tlsFailure(err error) string {
 		invalid x509.CertificateInvalidError
 		cert    *tls.CertificateVerificationError
 		record  tls.RecordHeaderError
-		alert   tls.AlertError
 	)
 	switch {
 	case errors.As(err, &name):
@@ -75,8 +78,11 @@ func tlsFailure(err error) string {
 		return "TLS certificate is not trusted"
 	case errors.As(err, &record):
 		return "receiver does not speak TLS on this port"
-	case errors.As(err, &alert):
-		return "TLS handshake refused"
+	}
+	// crypto/tls has no type for the rest, its own doubts and the other side's alerts.
+	text := err.Error()
+	if strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "remote error: tls: ") {
+		return "TLS handshake failed"
 	}
 	return ""
 }

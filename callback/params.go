@@ -4,11 +4,18 @@
 package callback
 
 import (
+	"net/url"
 	"strconv"
 
 	"payout"
 	"payout/sign"
 )
+
+// merchantDataMax is the longest encoded merchantdata that is sent. merchant_data
+// may be 64 Ki characters, but usual web servers refuse a request line above 8 KiB
+// (nginx, Apache, Tomcat), and an outcome that no receiver can read in 30
+// attempts is worse than one without merchantdata; status tells it in full.
+const merchantDataMax = 6 << 10 // bytes
 
 // A Message is what one callback tells. Fields that are not known stay at their
 // zero value and are not sent, unless their Field is Always.
@@ -84,8 +91,8 @@ var Fields = []Field{
 		func(m Message) string { return m.Email }},
 	{"phone", false, "Phone of the Receiver, if it is known.", "+12063582043", "AF 9",
 		func(m Message) string { return m.Phone }},
-	{"merchantdata", false, "The request's merchant_data, unchanged (no underscore here).", "VIP customer", "AF 9",
-		func(m Message) string { return m.MerchantData }},
+	{"merchantdata", false, "The request's merchant_data, unchanged (no underscore here); left out if it is longer than 6 KiB in a URL.", "VIP customer", "AF 9",
+		merchantData},
 	{"serial-number", false, "Serial number of the request that created the order.", "00000000-0000-0000-0000-000002e2c322", "AF 9",
 		serialNumber},
 	{"control", true, "SHA-1 in lower-case hex of status, orderid, client_orderid and the control key, joined with nothing between.",
@@ -118,6 +125,13 @@ func errorMessage(m Message) string {
 		return ""
 	}
 	return m.ErrorMessage
+}
+
+func merchantData(m Message) string {
+	if len(url.QueryEscape(m.MerchantData)) > merchantDataMax {
+		return ""
+	}
+	return m.MerchantData
 }
 
 func serialNumber(m Message) string {

@@ -1,6 +1,9 @@
 package callback
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Attempts is how often a callback is tried before it is given up (api-facts 9).
 const Attempts = 30
@@ -30,17 +33,17 @@ func Timetable() []time.Duration { return append([]time.Duration(nil), delays[:]
 
 // Next tells how long to wait after attempt n (from 1) has failed before the
 // next one; ok is false after the last attempt, and then nothing more is owed.
-// jitter spreads receivers that failed together: from -1 (a tenth less) to 1 (a
-// tenth more), 0 for none; more is taken as 1. An attempt below 1 counts as 1,
-// for a message that is owed must not be lost to a wrong count.
+// jitter, from -1 to 1, spreads receivers that failed together: -1 takes a tenth
+// of the delay away, 0 changes nothing, 1 adds a tenth; a number outside counts
+// as the nearer end. An attempt below 1 counts as 1, for what is owed must not be
+// lost to a wrong count.
 func Next(attempt int, jitter float64) (delay time.Duration, ok bool) {
 	if attempt >= Attempts {
 		return 0, false
 	}
-	delay = delays[max(attempt, 1)-1]
-	if jitter != jitter { // NaN
+	if math.IsNaN(jitter) {
 		jitter = 0
 	}
-	jitter = min(max(jitter, -1), 1)
-	return delay + time.Duration(float64(delay)*jitterMax*jitter), true
+	delay = delays[max(attempt, 1)-1]
+	return delay + time.Duration(float64(delay)*jitterMax*min(max(jitter, -1), 1)), true
 }

@@ -13,7 +13,7 @@ import (
 func (g *Gateway) WorkDue(ctx context.Context) (int, error) {
 	worked := 0
 	for _, gate := range storage.Sorted(g.Directory().Gates) {
-		orders, err := g.claim(ctx, gate.ID, "", claimMost)
+		orders, err := g.claim(ctx, gate.ID, storage.AllDue, claimMost)
 		if err != nil {
 			return worked, err
 		}
@@ -48,7 +48,7 @@ func (g *Gateway) NextDue(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	for id := range g.Directory().Gates {
-		due, err := g.DB.NextDue(ctx, id, "")
+		due, err := g.DB.NextDue(ctx, id, storage.AllDue)
 		if err != nil {
 			return time.Time{}, err
 		}

@@ -11,6 +11,7 @@ import (
 	"payout"
 	"payout/processor"
 	"payout/spec"
+	"payout/storage"
 )
 
 const (
@@ -47,14 +48,12 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 	for ctx.Err() == nil {
 		gate := g.Directory().Gates[id]
 		free := min(gate.Concurrency-slots.inUse(), claimMost, circuit.allows(g.Now()))
-		not := payout.Stage("")
-		if !gate.Enabled {
-			not = payout.Starting // what was sent is seen through; what was not, waits
-		}
+		// A gate that is switched off sees through what was sent; what was not, waits.
+		which := storage.Which(!gate.Enabled)
 		var orders []*payout.Order
 		if free > 0 {
 			err := g.guarded(func() (err error) {
-				orders, err = g.claim(ctx, id, not, free)
+				orders, err = g.claim(ctx, id, which, free)
 				return err
 			})
 			if err != nil {
@@ -65,19 +64,19 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 			slots.run(func() { g.work(gate, o, &circuit) })
 		}
 		if len(orders) == 0 {
-			g.idle(ctx, id, not, slots.freed, free > 0)
+			g.idle(ctx, id, which, slots.freed, free > 0)
 		}
 	}
 }
 
 // claim takes due orders; it first asks, without writing, whether there are any.
-func (g *Gateway) claim(ctx context.Context, id payout.GateID, not payout.Stage, limit int) ([]*payout.Order, error) {
+func (g *Gateway) claim(ctx context.Context, id payout.GateID, which storage.Which, limit int) ([]*payout.Order, error) {
 	now := g.Now()
-	due, err := g.DB.NextDue(ctx, id, not)
+	due, err := g.DB.NextDue(ctx, id, which)
 	if err != nil || due.IsZero() || due.After(now) {
 		return nil, ignoreEnd(ctx, err)
 	}
-	return g.DB.ClaimOrders(id, not, now, g.Settings.lease(), limit)
+	return g.DB.ClaimOrders(id, which, now, g.Settings.lease(), limit)
 }
 
 // ignoreEnd drops the error of a read that the end of the context cut short.
@@ -90,13 +89,13 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // idle waits until there may be something to do: an order became due, a slot
 // became free, or a while has passed.
-func (g *Gateway) idle(ctx context.Context, id payout.GateID, not payout.Stage, freed <-chan struct{}, claims bool) {
+func (g *Gateway) idle(ctx context.Context, id payout.GateID, which storage.Which, freed <-chan struct{}, claims bool) {
 	wakeup := g.wakeup(id)
-	if !claims {
-		wakeup = nil // nothing can be claimed before a slot is free or the gate has rested
+	if !claims || which == storage.SentDue {
+		wakeup = nil // a new order cannot be claimed now
 	}
 	wait := idleMost
-	if due, err := g.DB.NextDue(ctx, id, not); err == nil && !due.IsZero() && claims {
+	if due, err := g.DB.NextDue(ctx, id, which); err == nil && !due.IsZero() && claims {
 		wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
 	}
 	timer := time.NewTimer(wait)

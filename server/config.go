@@ -12,21 +12,22 @@ import (
 // gateway runs (parties, endpoints, gates) is data in the database. The zero
 // value runs a gateway on SQLite in ./data.
 type Config struct {
-	Listen        string // address of the API; default 127.0.0.1:8080
-	MetricsListen string // address of /metrics; empty: no metrics
-	Database      string // SQLite file or postgres:// URL; default data/payoutd.db
-	KeyFile       string // master key file, made when missing; default data/master.key
-	SimulatorBook string // SQLite file of the simulator rail; default data/simulator.db
-	PublicURL     string // scheme and host that clients sign, such as https://gate.example.com; default: from the request
-	ContextPath   string // path before /api/; default /paynet
-	TLSCert       string // PEM files; empty: no TLS
-	TLSKey        string
-	Sandbox       bool          // callbacks may go to loopback addresses and any port
-	Zone          string        // time zone of dates in replies, such as Europe/Moscow; default UTC
-	Window        time.Duration // greatest distance of an oauth_timestamp; default 5 minutes, negative: not checked
-	RailTimeout   time.Duration // longest call to a rail; default 60 s
-	ConfirmWithin time.Duration // life of a payout-check without payout-pay; default 24 h
-	Grace         time.Duration // longest wait for work under way at the stop; default 30 s
+	Listen          string // address of the API; default 127.0.0.1:8080
+	MetricsListen   string // address of /metrics; empty: no metrics
+	Database        string // SQLite file or postgres:// URL; default data/payoutd.db
+	KeyFile         string // master key file, made when missing; default data/master.key
+	SimulatorBook   string // SQLite file of the simulator rail; default data/simulator.db
+	PublicURL       string // scheme and host that clients sign, such as https://gate.example.com; default: from the request
+	ContextPath     string // path before /api/; default /paynet
+	TLSCert         string // PEM files; empty: no TLS
+	TLSKey          string
+	Sandbox         bool          // callbacks may go to loopback addresses and any port
+	Zone            string        // time zone of dates in replies, such as Europe/Moscow; default UTC
+	Window          time.Duration // greatest distance of an oauth_timestamp; default 5 minutes, negative: not checked
+	RailTimeout     time.Duration // longest call to a rail; default 60 s
+	CallbackTimeout time.Duration // longest delivery of one callback; default 30 s
+	ConfirmWithin   time.Duration // life of a payout-check without payout-pay; default 24 h
+	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
 }
 
 // withDefaults fills in what was left out and checks the rest.
@@ -48,6 +49,9 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
+	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.Grace) < 0 {
+		return c, errors.New("timeouts must not be negative")
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, errors.New("TLS needs both a certificate file and a key file")
 	}
@@ -57,7 +61,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.ContextPath = strings.TrimSuffix(c.ContextPath, "/")
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+			!strings.EqualFold(strings.TrimSuffix(c.PublicURL, "/"), u.Scheme+"://"+u.Host) {
 			return c, fmt.Errorf("public URL %q must be scheme and host, such as https://gate.example.com", c.PublicURL)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")

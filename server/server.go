@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,7 @@ type server struct {
 	rails   func() error // closes the processors
 	metrics *prometheus.Registry
 	zone    *time.Location
+	tls     *tls.Config // of the main door, or nil
 	ready   atomic.Bool
 }
 
@@ -73,6 +75,13 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s := &server{config: c, log: log, metrics: prometheus.NewRegistry()}
 	if s.zone, err = time.LoadLocation(c.Zone); err != nil {
 		return nil, fmt.Errorf("time zone %q is not known", c.Zone)
+	}
+	if c.TLSCert != "" {
+		certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("read TLS certificate: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	}
 	v, err := vault.Open(c.KeyFile)
 	if err != nil {
@@ -100,8 +109,8 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
-		Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: time.Now}),
-		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, ConfirmWithin: c.ConfirmWithin},
+		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: time.Now}),
+		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin},
 		Now:       time.Now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
@@ -110,6 +119,9 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 
 func (s *server) close() error {
 	var err error
+	if s.gateway != nil {
+		s.gateway.Callbacks.Close()
+	}
 	if s.rails != nil {
 		err = s.rails()
 	}
@@ -123,6 +135,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	doors := []*http.Server{s.door(s.handler())}
+	doors[0].TLSConfig = s.tls
 	listeners := []net.Listener{listener}
 	addresses := Addresses{API: listener.Addr().String()}
 	if s.config.MetricsListen != "" {
@@ -138,7 +151,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 
 	failed := make(chan error, len(doors))
 	for i, door := range doors {
-		go func() { failed <- s.open(door, listeners[i], i == 0) }()
+		go func() { failed <- serveDoor(door, listeners[i]) }()
 	}
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -159,11 +172,11 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 	return errors.Join(err, s.stop(doors, stopWork, worked))
 }
 
-// open serves one door; the first one by TLS when there are certificates.
-func (s *server) open(door *http.Server, l net.Listener, main bool) error {
+// serveDoor serves one door, by TLS when it has a certificate.
+func serveDoor(door *http.Server, l net.Listener) error {
 	var err error
-	if main && s.config.TLSCert != "" {
-		err = door.ServeTLS(l, s.config.TLSCert, s.config.TLSKey)
+	if door.TLSConfig != nil {
+		err = door.ServeTLS(l, "", "")
 	} else {
 		err = door.Serve(l)
 	}
@@ -181,7 +194,9 @@ func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struc
 	defer cancel()
 	var err error
 	for _, door := range doors {
-		err = errors.Join(err, door.Shutdown(grace))
+		if e := door.Shutdown(grace); e != nil {
+			err = errors.Join(err, fmt.Errorf("close a door: %w", e), door.Close())
+		}
 	}
 	stopWork()
 	select {

@@ -3,7 +3,9 @@ package spec
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"payout"
@@ -11,7 +13,7 @@ import (
 )
 
 // A Request is a parsed request of one command. Every value in it has the form
-// that its row demands.
+// that its row demands, also when Parse refused another one.
 type Request struct {
 	Command *Command
 	Amount  payout.Amount // zero when the command has no amount
@@ -20,16 +22,21 @@ type Request struct {
 
 // Parse reads a decoded form by the command's table. Names that the table does
 // not know are ignored, as the reference does; an empty value counts as absent.
-// The error is a *payout.Error that names the parameter and the rule.
+// The error is a *payout.Error that names the parameter and the rule; beside it
+// the Request holds what is acceptable, because refusals are remembered too.
 func (c *Command) Parse(form []sign.Pair) (*Request, error) {
 	r := &Request{Command: c, values: make([]string, len(c.Params))}
-	if err := r.collect(form); err != nil {
-		return r, err
-	}
+	names, err := r.collect(form)
 	for i, u := range c.Params {
-		if err := u.check(r.values[i]); err != nil {
-			return r, err
+		if broken := u.check(names[i], r.values[i]); broken != nil {
+			r.values[i] = ""
+			if err == nil {
+				err = broken
+			}
 		}
+	}
+	if err != nil {
+		return r, err
 	}
 	if err := r.parseAmount(); err != nil {
 		return r, err
@@ -42,69 +49,63 @@ func (c *Command) Parse(form []sign.Pair) (*Request, error) {
 	return r, nil
 }
 
-// collect puts each value into its row. The same name twice is refused; two
-// names of one parameter are accepted when they agree (3.15 lists both
-// merchant_data and bank_id as required, for one value).
-func (r *Request) collect(form []sign.Pair) error {
+// collect puts each value into its row and returns the name that each was sent
+// under. The same name twice is refused; two names of one parameter are accepted
+// when they agree (3.15 lists both merchant_data and bank_id as required, for
+// one value).
+func (r *Request) collect(form []sign.Pair) (names []string, err error) {
+	names = make([]string, len(r.values))
 	seen := make([]string, 0, len(form))
 	for i, u := range r.Command.Params {
-		seen = seen[:0]
+		names[i], seen = u.Name, seen[:0]
 		for _, pair := range form {
 			if !u.named(pair.Name) {
 				continue
 			}
-			for _, name := range seen {
-				if name == pair.Name {
-					return &payout.Error{Code: payout.CodeRepeated, Param: pair.Name}
-				}
+			if slices.Contains(seen, pair.Name) {
+				r.values[i] = "" // neither of them is the one that was meant
+				return names, &payout.Error{Code: payout.CodeRepeated, Param: pair.Name}
 			}
 			seen = append(seen, pair.Name)
 			if pair.Value == "" {
 				continue
 			}
 			if r.values[i] != "" && r.values[i] != pair.Value {
-				return payout.Errorf(payout.CodeContradiction, pair.Name, "it differs from %s, which means the same", seen[0])
+				r.values[i] = ""
+				return names, payout.Errorf(payout.CodeContradiction, pair.Name, "it differs from %s, which means the same", seen[0])
 			}
-			r.values[i] = pair.Value
+			names[i], r.values[i] = pair.Name, pair.Value
 		}
 	}
-	return nil
+	return names, nil
 }
 
 func (u Use) named(name string) bool {
 	if name == u.Name {
 		return true
 	}
-	if u.Strict {
-		return false
-	}
-	for _, alias := range u.Aliases {
-		if name == alias {
-			return true
-		}
-	}
-	return false
+	return !u.Strict && slices.Contains(u.Aliases, name)
 }
 
-// check tests one value against its row.
-func (u Use) check(value string) error {
+// check tests one value against its row; name is the one it was sent under.
+func (u Use) check(name, value string) error {
 	if value == "" {
 		if u.Need == Required {
-			return &payout.Error{Code: payout.CodeRequired, Param: u.Name}
+			return &payout.Error{Code: payout.CodeRequired, Param: name}
 		}
 		return nil
 	}
 	if u.Need == Refused {
-		return payout.Errorf(payout.CodeNotSupported, u.Name, "%s", u.Why)
+		return payout.Errorf(payout.CodeNotSupported, name, "%s", u.Why)
 	}
 	// The reference counts characters, not bytes (AF 0).
 	if n := utf8.RuneCountInString(value); n > u.Length() {
-		return payout.Errorf(payout.CodeTooLong, u.Name, "at most %d characters", u.Length())
+		return payout.Errorf(payout.CodeTooLong, name, "at most %d characters", u.Length())
 	} else if n < u.Min {
-		return payout.Errorf(payout.CodeTooShort, u.Name, "at least %d characters", u.Min)
+		return payout.Errorf(payout.CodeTooShort, name, "at least %d characters", u.Min)
 	}
 	if rule := u.Kind.broken(value); rule != "" {
-		return payout.Errorf(u.Kind.code(), u.Name, "%s", rule)
+		return payout.Errorf(u.Kind.code(), name, "%s", rule)
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func (k Kind) broken(value string) string {
 	}
 	switch k {
 	case Line:
-		if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		if strings.ContainsFunc(value, unicode.IsControl) {
 			return "it must not contain control characters"
 		}
 	case Digits:
@@ -145,7 +146,8 @@ func (k Kind) broken(value string) string {
 			return err.Error()
 		}
 	case IP:
-		if _, err := netip.ParseAddr(value); err != nil {
+		// A zone (fe80::1%eth0) may be any text, and means something on one machine only.
+		if addr, err := netip.ParseAddr(value); err != nil || addr.Zone() != "" {
 			return "it must be an IPv4 or IPv6 address"
 		}
 	case OrderID:
@@ -173,7 +175,7 @@ func brokenURL(value string) string {
 		return "it has no host"
 	case u.User != nil:
 		return "it must not contain a user name or password"
-	case strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c == 0x7f }):
+	case strings.ContainsFunc(value, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }):
 		return "it must not contain blanks or control characters"
 	}
 	return ""

@@ -142,10 +142,13 @@ func (c *Command) Use(p *Param) (u Use, ok bool) {
 	return Use{}, false
 }
 
-// IsConditional reports whether any command has a Conditional parameter of this
-// name, so that a gate may require it.
+// IsConditional reports whether any command that asks a gate for money has a
+// Conditional parameter of this name, so that a gate may require it.
 func IsConditional(name string) bool {
 	for _, c := range Commands {
+		if c.Type == "" {
+			continue // status has a Conditional orderid, which no gate is asked about
+		}
 		for _, u := range c.Params {
 			if u.Name == name && u.Need == Conditional {
 				return true

@@ -142,12 +142,29 @@ type claimOp struct {
 	apply func(context.Context, conn) error
 }
 
+// Which says which due orders a worker wants.
+type Which bool
+
+// The choices of Which.
+const (
+	AllDue  Which = false
+	SentDue Which = true // only orders that need not be sent: for a gate that is switched off
+)
+
+// where is the condition on an order's stage. It is spelled as in the partial
+// index that serves it.
+func (w Which) where() string {
+	if w == SentDue {
+		return "due_us > 0 AND stage <> 'starting'"
+	}
+	return "due_us > 0"
+}
+
 // ClaimOrders takes up to limit orders of a gate that are due, the longest due
-// first, and keeps others from them until the lease ends. Orders at a stage
-// that is not wanted are passed over; an empty stage passes over none. A
-// claimed order is the caller's to Move or Postpone; if the caller dies, it is
-// due again when the lease has ended.
-func (db *DB) ClaimOrders(gate payout.GateID, not payout.Stage, now time.Time, lease time.Duration, limit int) ([]*payout.Order, error) {
+// first, and keeps others from them until the lease ends. A claimed order is
+// the caller's to Move or Postpone; if the caller dies, it is due again when
+// the lease has ended.
+func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease time.Duration, limit int) ([]*payout.Order, error) {
 	var found []orderRow
 	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
 		found = found[:0]
@@ -156,9 +173,9 @@ func (db *DB) ClaimOrders(gate payout.GateID, not payout.Stage, now time.Time, l
 			found = append(found, o)
 			return err
 		}, `UPDATE orders SET due_us = $1 WHERE id IN (
-				SELECT id FROM orders WHERE gate_id = $2 AND due_us > 0 AND due_us <= $3 AND stage <> $5
+				SELECT id FROM orders WHERE gate_id = $2 AND due_us <= $3 AND `+which.where()+`
 				ORDER BY due_us LIMIT $4 {{skip locked}})
-			RETURNING `+orderColumns, us(now.Add(lease)), int64(gate), us(now), int64(limit), string(not))
+			RETURNING `+orderColumns, us(now.Add(lease)), int64(gate), us(now), int64(limit))
 	}}
 	if err := db.commits.submit(&op{claim: claim}); err != nil {
 		return nil, fmt.Errorf("claim orders: %w", err)
@@ -167,10 +184,10 @@ func (db *DB) ClaimOrders(gate payout.GateID, not payout.Stage, now time.Time, l
 }
 
 // NextDue tells when ClaimOrders will find the next order; zero for never.
-func (db *DB) NextDue(ctx context.Context, gate payout.GateID, not payout.Stage) (time.Time, error) {
+func (db *DB) NextDue(ctx context.Context, gate payout.GateID, which Which) (time.Time, error) {
 	var due int64
 	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
-		"SELECT coalesce(min(due_us), 0) FROM orders WHERE gate_id = $1 AND due_us > 0 AND stage <> $2", int64(gate), string(not))
+		"SELECT coalesce(min(due_us), 0) FROM orders WHERE gate_id = $1 AND "+which.where(), int64(gate))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due order: %w", err)
 	}

@@ -283,7 +283,7 @@ func TestEightWorkersClaimEachOrderOnce(t *testing.T) {
 		for range 8 {
 			wait.Go(func() {
 				for {
-					got, err := db.ClaimOrders(5, "", noon, time.Minute, 7)
+					got, err := db.ClaimOrders(5, storage.AllDue, noon, time.Minute, 7)
 					if err != nil {
 						t.Error(err)
 						return
@@ -313,7 +313,7 @@ func TestClaimIsForTheGateAndEndsWithItsLease(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		o := stored(t, db, "a")
 		claim := func(gate payout.GateID, at time.Time) int {
-			got, err := db.ClaimOrders(gate, "", at, time.Minute, 10)
+			got, err := db.ClaimOrders(gate, storage.AllDue, at, time.Minute, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -338,7 +338,7 @@ func TestClaimIsForTheGateAndEndsWithItsLease(t *testing.T) {
 		if err := db.Postpone(o, 3, noon.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		due, err := db.NextDue(t.Context(), 5, "")
+		due, err := db.NextDue(t.Context(), 5, storage.AllDue)
 		if err != nil || !due.Equal(noon.Add(time.Hour)) {
 			t.Errorf("postponed order is due %v, %v", due, err)
 		}

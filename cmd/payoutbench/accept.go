@@ -34,6 +34,7 @@ type acceptCmd struct {
 	PerSecond   int           `default:"4500" help:"Requests to sign beforehand for each second (default: ${default})."`
 	Database    string        `placeholder:"URL" help:"An empty PostgreSQL database (default: an SQLite file in --dir)."`
 	Dir         string        `placeholder:"FOLDER" help:"Folder for files, on the disk to measure (default: a temporary one)."`
+	Profile     string        `placeholder:"FILE" help:"Write a CPU profile of the gateway."`
 	Work        bool          `help:"Pay the orders meanwhile. By default the gate is switched off and they wait."`
 }
 
@@ -63,7 +64,7 @@ func (c acceptCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer top.stop()
-	gateway, err := start("serve-gateway", "--database", c.Database, "--dir", c.Dir)
+	gateway, err := start("serve-gateway", "--database", c.Database, "--dir", c.Dir, "--profile", c.Profile)
 	if err != nil {
 		return err
 	}

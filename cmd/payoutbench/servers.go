@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ import (
 type serveGatewayCmd struct {
 	Database string `required:""`
 	Dir      string `required:"" help:"Folder of the key file and the simulator's book."`
+	Profile  string `help:"File for a CPU profile of the whole run."`
 }
 
 // Run serves the gateway until the process is told to stop.
@@ -39,6 +41,17 @@ func (c serveGatewayCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer logFile.Close()
+	if c.Profile != "" {
+		profile, err := os.Create(c.Profile)
+		if err != nil {
+			return err
+		}
+		defer profile.Close()
+		if err := pprof.StartCPUProfile(profile); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	return server.Run(ctx, server.Config{Listen: "127.0.0.1:0", Database: c.Database, KeyFile: c.Dir + "/master.key",
 		SimulatorBook: c.Dir + "/simulator.db", Sandbox: true}, slog.New(slog.NewJSONHandler(logFile, nil)),
 		func(a server.Addresses) { fmt.Println(a.API) })

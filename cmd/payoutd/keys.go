@@ -49,13 +49,23 @@ func writeKeyPair(name string, bits int) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
 	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	if err := os.WriteFile(name+".key", private, 0o600); err != nil {
+	if err := writeNew(name+".key", private, 0o600); err != nil {
 		return nil, fmt.Errorf("write private key: %w", err)
 	}
-	if err := os.WriteFile(name+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o644); err != nil {
+	if err := writeNew(name+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o644); err != nil {
 		return nil, fmt.Errorf("write public key: %w", err)
 	}
 	return key, nil
+}
+
+// writeNew writes a file that must not exist yet, not even as a dangling link.
+func writeNew(file string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // readPublicKey reads a public key file.

@@ -61,9 +61,9 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("payoutd"),
 		kong.Description("A self-hosted payout gateway for the public paynet v2/v4 wire format.\n\n"+
-			"Every flag can also be set in the environment, as its help shows."),
+			"Where the help of a flag says env, it can also be set in the environment."),
 		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exit = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t), kong.UsageOnError())
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
 	if err != nil {
 		fmt.Fprintln(t.err, "payoutd:", err)
 		return 2

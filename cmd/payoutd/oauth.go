@@ -149,8 +149,10 @@ type controlKey struct {
 	Key string `required:"" env:"PAYOUTD_CONTROL_KEY" placeholder:"KEY" help:"Control key (merchant_control); better in the environment, where the process list does not show it (env $$${env})."`
 }
 
-func (k controlKey) print(t terminal, parts ...string) {
+// print never shows the key. It has no errors; kong wants commands to return one.
+func (k controlKey) print(t terminal, parts ...string) error {
 	t.printf("string   %s + control key\ncontrol  %s\n", strings.Join(parts, ""), sign.Control(append(parts, k.Key)...))
+	return nil
 }
 
 type controlStatusCmd struct {
@@ -161,7 +163,9 @@ type controlStatusCmd struct {
 }
 
 // Run prints the sum.
-func (c controlStatusCmd) Run(t terminal) { c.print(t, c.Login, c.ClientOrderid, c.Orderid) }
+func (c controlStatusCmd) Run(t terminal) error {
+	return c.print(t, c.Login, c.ClientOrderid, c.Orderid)
+}
 
 type controlCallbackCmd struct {
 	controlKey
@@ -173,7 +177,9 @@ type controlCallbackCmd struct {
 
 // Run prints the sum, or verifies one.
 func (c controlCallbackCmd) Run(t terminal) error {
-	c.print(t, c.Status, c.Orderid, c.ClientOrderid)
+	if err := c.print(t, c.Status, c.Orderid, c.ClientOrderid); err != nil {
+		return err
+	}
 	if c.Verify != "" && !sign.EqualControl(c.Verify, sign.CallbackControl(c.Status, c.Orderid, c.ClientOrderid, c.Key)) {
 		return errors.New("the control is WRONG")
 	}
@@ -186,4 +192,4 @@ type controlSumCmd struct {
 }
 
 // Run prints the sum.
-func (c controlSumCmd) Run(t terminal) { c.print(t, c.Part...) }
+func (c controlSumCmd) Run(t terminal) error { return c.print(t, c.Part...) }

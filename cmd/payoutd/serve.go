@@ -22,6 +22,7 @@ type serveCmd struct {
 	TimeZone        string        `default:"UTC" env:"PAYOUTD_TIME_ZONE" help:"Zone of dates in replies, such as Europe/Moscow (default: ${default}; env $$${env})."`
 	TimestampWindow time.Duration `default:"5m" env:"PAYOUTD_TIMESTAMP_WINDOW" help:"How far an oauth_timestamp may be off; 0 switches the check off (default: ${default}; env $$${env})."`
 	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
+	CallbackTimeout time.Duration `default:"30s" env:"PAYOUTD_CALLBACK_TIMEOUT" help:"Longest delivery of one callback (default: ${default}; env $$${env})."`
 	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
 	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
@@ -35,8 +36,8 @@ func (c serveCmd) config() server.Config {
 	}
 	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile,
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout, ConfirmWithin: c.ConfirmWithin,
-		Grace: c.Grace}
+		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
+		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, Grace: c.Grace}
 }
 
 // Run serves until the process is told to stop.

@@ -277,7 +277,7 @@ type gateAddCmd struct {
 	Name        string            `arg:""`
 	Processor   string            `default:"simulator" help:"Connector that speaks the rail's protocol (default: ${default})."`
 	Currency    []string          `placeholder:"CODE" help:"Currencies that the gate takes (default: any)."`
-	Set         map[string]string `placeholder:"NAME=VALUE" help:"Settings of the connector."`
+	Set         map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A setting of the connector; may be repeated."`
 	Require     []string          `placeholder:"PARAMETER" help:"Conditional parameters that the gate needs, such as account_name."`
 	Concurrency int               `default:"32" help:"Calls to the rail at once (default: ${default})."`
 	Descriptor  string            `help:"Descriptor told in status and callback."`

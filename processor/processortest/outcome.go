@@ -27,11 +27,11 @@ var (
 type method func(context.Context, processor.Payment) processor.Outcome
 
 func (b *battery) payout(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return called("Payout", ctx, b.Processor.Payout, p, payoutResults, want)
+	return called(ctx, "Payout", b.Processor.Payout, p, payoutResults, want)
 }
 
 func (b *battery) status(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return called("Status", ctx, b.Processor.Status, p, statusResults, want)
+	return called(ctx, "Status", b.Processor.Status, p, statusResults, want)
 }
 
 func (b *battery) check(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
@@ -39,13 +39,13 @@ func (b *battery) check(ctx context.Context, p processor.Payment, want ...proces
 	if !ok {
 		return processor.Outcome{}, skip("the connector is no processor.Checker")
 	}
-	return called("Check", ctx, checker.Check, p, checkResults, want)
+	return called(ctx, "Check", checker.Check, p, checkResults, want)
 }
 
 // called calls a method, and checks that it returns and that the outcome is
 // proper, one that the method may answer, and one of those wanted; none given
 // means any.
-func called(name string, ctx context.Context, m method, p processor.Payment, may, want []processor.Result) (processor.Outcome, error) {
+func called(ctx context.Context, name string, m method, p processor.Payment, may, want []processor.Result) (processor.Outcome, error) {
 	answers := make(chan processor.Outcome, 1)
 	go func() { answers <- m(ctx, p) }()
 	timer := time.NewTimer(patience)

@@ -132,6 +132,7 @@ CREATE TABLE orders (
 );
 CREATE UNIQUE INDEX orders_of_client ON orders (party_id, client_orderid, repeat_no);
 CREATE INDEX orders_due ON orders (gate_id, due_us) WHERE due_us > 0;
+CREATE INDEX orders_sent_due ON orders (gate_id, due_us) WHERE due_us > 0 AND stage <> 'starting';
 
 CREATE TABLE transactions (
 	order_id BIGINT NOT NULL,
