@@ -7,6 +7,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type exchange struct {
 	form  []sign.Pair
 	began time.Time
 
+	request *spec.Request // nil until the form has been parsed
+
 	denied string // why access was denied, for the log only
 }
 
@@ -72,20 +75,18 @@ func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 			return nil, err
 		}
 	}
-	request, err := e.Command.Parse(e.form)
-	if err == nil {
-		err = checkQuery(e)
-	}
+	e.request, err = e.Command.Parse(e.form)
+	err = cmp.Or(checkQuery(e), err) // what stands in the URL may seem to be missing
 	if err == nil && e.Command.Auth == spec.Control {
-		err = h.checkControl(e, request)
+		err = h.checkControl(e, e.request)
 	}
 	var reply *spec.Reply
 	if err == nil {
-		reply, err = e.route.handle(h, ctx, e, request)
+		reply, err = e.route.handle(h, ctx, e, e.request)
 	}
 	var refusal *payout.Error
 	if errors.As(err, &refusal) && e.Party != nil {
-		err = h.Gateway.Refused(&e.Call, request.Text(spec.ClientOrderID), refusal)
+		err = h.Gateway.Refused(&e.Call, e.clientOrderID(), refusal)
 	}
 	return reply, err
 }
@@ -146,6 +147,10 @@ func (h *Handler) log(e *exchange, level slog.Level, verdict string, status int,
 		attrs = append(attrs, slog.String("reason", e.denied))
 	} else if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	var refusal *payout.Error
+	if errors.As(err, &refusal) && refusal.Err != nil {
+		attrs = append(attrs, slog.String("cause", refusal.Err.Error()))
 	}
 	if e.Note != "" {
 		attrs = append(attrs, slog.String("note", e.Note))

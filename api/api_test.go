@@ -50,24 +50,44 @@ var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// A sandbox is a gateway with its door, on a fresh SQLite database, with a
-// clock of its own.
+// A sandbox is a gateway with its door, on a database of its own, with a clock
+// of its own.
 type sandbox struct {
 	*api.Handler
-	t      *testing.T
-	now    time.Time
-	nonces int
-	log    *bytes.Buffer
+	t        *testing.T
+	now      time.Time
+	nonces   int
+	log      *bytes.Buffer
+	database string
+	vault    *vault.Vault
+	close    func() // closes the database; may be called again
 }
 
+// newSandbox makes a sandbox on a fresh SQLite database.
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
-	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer)}
+	return newSandboxOn(t, filepath.Join(t.TempDir(), "payoutd.db"))
+}
+
+// newSandboxOn makes a sandbox on an empty database, as storage.Open names it.
+func newSandboxOn(t *testing.T, database string) *sandbox {
+	t.Helper()
 	v, err := vault.New()
 	check(t, err)
-	db, err := storage.Open(t.Context(), filepath.Join(t.TempDir(), "payoutd.db"), v)
+	s := openNode(t, database, v)
+	check(t, s.Gateway.DB.Transact(t.Context(), s.now, s.setUp))
+	check(t, s.Gateway.Reload(t.Context()))
+	return s
+}
+
+// openNode opens a node on a database that may have others.
+func openNode(t *testing.T, database string, v *vault.Vault) *sandbox {
+	t.Helper()
+	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer), database: database, vault: v}
+	db, err := storage.Open(t.Context(), database, v)
 	check(t, err)
-	t.Cleanup(func() { check(t, db.Close()) })
+	s.close = sync.OnceFunc(func() { check(t, db.Close()) })
+	t.Cleanup(s.close)
 	_, err = db.Migrate(t.Context())
 	check(t, err)
 	clock := func() time.Time { return s.now }
@@ -77,7 +97,6 @@ func newSandbox(t *testing.T) *sandbox {
 	}})
 	check(t, err)
 	t.Cleanup(func() { check(t, rail.Close()) })
-	check(t, db.Transact(t.Context(), s.now, s.setUp))
 	policy := callback.Policy{}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	g := &gateway.Gateway{DB: db, Vault: v, Processors: map[string]processor.Processor{"simulator": rail}, URLs: policy,
@@ -145,6 +164,30 @@ type message struct {
 	method, path, login, body string
 	header                    http.Header
 	unsigned                  bool
+
+	nonce string          // empty: a fresh one
+	at    time.Time       // of the signature; zero: now
+	key   *rsa.PrivateKey // nil: testKey
+}
+
+// authorize signs a message.
+func (s *sandbox) authorize(m message) string {
+	s.t.Helper()
+	form, _ := sign.ParseForm(m.body) // a body that cannot be read is refused before its signature is looked at
+	if m.nonce == "" {
+		s.nonces++
+		m.nonce = fmt.Sprint("nonce", s.nonces)
+	}
+	if m.at.IsZero() {
+		m.at = s.now
+	}
+	if m.key == nil {
+		m.key = testKey()
+	}
+	header, err := sign.Sign(sign.Request{Method: m.method, URL: "https://" + host + m.path, Form: form},
+		sign.Credentials{ConsumerKey: m.login, Nonce: m.nonce, Timestamp: m.at.Unix()}, m.key)
+	check(s.t, err)
+	return header
 }
 
 // send signs a message, unless it is unsigned, and has it answered.
@@ -153,17 +196,11 @@ func (s *sandbox) send(m message) *http.Response {
 	r := httptest.NewRequest(m.method, "https://"+host+m.path, strings.NewReader(m.body))
 	r.RemoteAddr = "192.0.2.1:50000"
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if !m.unsigned {
+		r.Header.Set("Authorization", s.authorize(m))
+	}
 	for name, values := range m.header {
 		r.Header[name] = values
-	}
-	if !m.unsigned {
-		form, err := sign.ParseForm(m.body)
-		check(s.t, err)
-		s.nonces++
-		header, err := sign.Sign(sign.Request{Method: m.method, URL: "https://" + host + m.path, Form: form},
-			sign.Credentials{ConsumerKey: m.login, Nonce: fmt.Sprint("nonce", s.nonces), Timestamp: s.now.Unix()}, testKey())
-		check(s.t, err)
-		r.Header.Set("Authorization", header)
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)

@@ -77,29 +77,12 @@ func (h *Handler) writeError(e *exchange, refusal *payout.Error) int {
 	return writeReply(e, reply, status)
 }
 
-// clientOrderID is the request's order identifier for an error reply, when it
-// was sent once and has an acceptable form.
+// clientOrderID is the request's order identifier, when an acceptable one was sent.
 func (e *exchange) clientOrderID() string {
-	if e.Command == nil {
+	if e.request == nil {
 		return ""
 	}
-	use, ok := e.Command.Use(spec.ClientOrderID)
-	if !ok {
-		return ""
-	}
-	found := ""
-	for _, pair := range e.form {
-		for _, name := range use.Names() {
-			if pair.Name != name {
-				continue
-			}
-			if found != "" || len(pair.Value) > use.Length() {
-				return ""
-			}
-			found = pair.Value
-		}
-	}
-	return found
+	return e.request.Text(spec.ClientOrderID)
 }
 
 // accessDenied is the reference's page for requests that are not authentic

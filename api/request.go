@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 
 	"payout"
 	"payout/sign"
@@ -56,9 +57,5 @@ func checkQuery(e *exchange) error {
 
 // isUTF8 accepts the charset of the content type; none means UTF-8.
 func isUTF8(charset string) bool {
-	switch charset {
-	case "", "utf-8", "UTF-8", "utf8", "UTF8":
-		return true
-	}
-	return false
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }

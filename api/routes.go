@@ -49,7 +49,7 @@ func (h *Handler) find(r *http.Request) (route, error) {
 		return route{}, unknown
 	}
 	parts := strings.Split(rest, "/")
-	if len(parts) < 2 {
+	if len(parts) < 2 || parts[len(parts)-1] == "" {
 		return route{}, unknown
 	}
 	command := commandsByPath[parts[0]+"/"+parts[1]]

@@ -7,16 +7,6 @@ import (
 	"payout"
 )
 
-// use is the row of a parameter; the test ends when the command has none.
-func use(t *testing.T, c *Command, p *Param) Use {
-	t.Helper()
-	u, ok := c.Use(p)
-	if !ok {
-		t.Fatalf("%s has no %s", c.Path(), p.Name)
-	}
-	return u
-}
-
 func TestControlCharactersAreRefusedInLinesAndAcceptedInStrings(t *testing.T) {
 	eachRow(t, func(t *testing.T, c *Command, u Use) {
 		switch u.Kind {

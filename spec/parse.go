@@ -26,17 +26,17 @@ type Request struct {
 // the Request holds what is acceptable, because refusals are remembered too.
 func (c *Command) Parse(form []sign.Pair) (*Request, error) {
 	r := &Request{Command: c, values: make([]string, len(c.Params))}
-	names, err := r.collect(form)
+	var refusal error
 	for i, u := range c.Params {
-		if broken := u.check(names[i], r.values[i]); broken != nil {
-			r.values[i] = ""
-			if err == nil {
-				err = broken
-			}
+		value, err := u.read(form)
+		if err == nil {
+			r.values[i] = value
+		} else if refusal == nil {
+			refusal = err
 		}
 	}
-	if err != nil {
-		return r, err
+	if refusal != nil {
+		return r, refusal
 	}
 	if err := r.parseAmount(); err != nil {
 		return r, err
@@ -49,35 +49,29 @@ func (c *Command) Parse(form []sign.Pair) (*Request, error) {
 	return r, nil
 }
 
-// collect puts each value into its row and returns the name that each was sent
-// under. The same name twice is refused; two names of one parameter are accepted
-// when they agree (3.15 lists both merchant_data and bank_id as required, for
-// one value).
-func (r *Request) collect(form []sign.Pair) (names []string, err error) {
-	names = make([]string, len(r.values))
-	seen := make([]string, 0, len(form))
-	for i, u := range r.Command.Params {
-		names[i], seen = u.Name, seen[:0]
-		for _, pair := range form {
-			if !u.named(pair.Name) {
-				continue
-			}
-			if slices.Contains(seen, pair.Name) {
-				r.values[i] = "" // neither of them is the one that was meant
-				return names, &payout.Error{Code: payout.CodeRepeated, Param: pair.Name}
-			}
-			seen = append(seen, pair.Name)
-			if pair.Value == "" {
-				continue
-			}
-			if r.values[i] != "" && r.values[i] != pair.Value {
-				r.values[i] = ""
-				return names, payout.Errorf(payout.CodeContradiction, pair.Name, "it differs from %s, which means the same", seen[0])
-			}
-			names[i], r.values[i] = pair.Name, pair.Value
+// read finds the value of a row in a form and checks it. The same name twice is
+// refused; two names of one parameter are accepted when they agree (3.15 lists
+// both merchant_data and bank_id as required, for one value).
+func (u Use) read(form []sign.Pair) (value string, err error) {
+	name := u.Name // that the value was sent under
+	seen := make([]string, 0, 2)
+	for _, pair := range form {
+		if !u.named(pair.Name) {
+			continue
 		}
+		if slices.Contains(seen, pair.Name) {
+			return "", &payout.Error{Code: payout.CodeRepeated, Param: pair.Name}
+		}
+		seen = append(seen, pair.Name)
+		if pair.Value == "" {
+			continue
+		}
+		if value != "" && value != pair.Value {
+			return "", payout.Errorf(payout.CodeContradiction, pair.Name, "it differs from %s, which means the same", name)
+		}
+		name, value = pair.Name, pair.Value
 	}
-	return names, nil
+	return value, u.check(name, value)
 }
 
 func (u Use) named(name string) bool {

@@ -38,6 +38,16 @@ func with(c *Command, u Use, pairs ...string) []sign.Pair {
 	return form
 }
 
+// use is the row of a parameter; the test ends when the command has none.
+func use(t *testing.T, c *Command, p *Param) Use {
+	t.Helper()
+	u, ok := c.Use(p)
+	if !ok {
+		t.Fatalf("%s has no %s", c.Path(), p.Name)
+	}
+	return u
+}
+
 func mustAccept(t *testing.T, c *Command, form []sign.Pair) *Request {
 	t.Helper()
 	r, err := c.Parse(form)
@@ -174,19 +184,19 @@ func TestShortestValueIsAcceptedAndOneCharacterLessRefused(t *testing.T) {
 }
 
 func TestUseMayOverrideTheLength(t *testing.T) {
-	use := optional(OrderDesc)
-	if use.Length() != OrderDesc.Max {
-		t.Errorf("length is %d, want the parameter's %d", use.Length(), OrderDesc.Max)
+	u := optional(OrderDesc)
+	if u.Length() != OrderDesc.Max {
+		t.Errorf("length is %d, want the parameter's %d", u.Length(), OrderDesc.Max)
 	}
-	c := &Command{Params: []Use{use.upTo(3)}}
+	c := &Command{Params: []Use{u.upTo(3)}}
 	mustAccept(t, c, []sign.Pair{{Name: "order_desc", Value: "жжж"}})
 	mustRefuse(t, c, []sign.Pair{{Name: "order_desc", Value: "жжжж"}}, payout.CodeTooLong, "order_desc")
 }
 
 func TestAliasMeansTheSame(t *testing.T) {
 	eachRow(t, func(t *testing.T, c *Command, u Use) {
-		want := mustAccept(t, c, with(c, u, u.Name, u.Sample))
 		for _, alias := range u.Names()[1:] {
+			want := mustAccept(t, c, with(c, u, u.Name, u.Sample))
 			for _, form := range [][]sign.Pair{
 				with(c, u, alias, u.Sample),
 				with(c, u, alias, u.Sample, u.Name, u.Sample),
@@ -237,21 +247,20 @@ func TestUnknownNamesAreIgnoredEvenRepeated(t *testing.T) {
 }
 
 func TestV2StatusDoesNotKnowClientOrderIDWithHyphens(t *testing.T) {
-	use, _ := StatusV2.Use(ClientOrderID)
-	mustRefuse(t, StatusV2, with(StatusV2, use, "client-order-id", "1"), payout.CodeRequired, "client_orderid")
+	u := use(t, StatusV2, ClientOrderID)
+	mustRefuse(t, StatusV2, with(StatusV2, u, "client-order-id", "1"), payout.CodeRequired, "client_orderid")
 	form := append(full(StatusV2), sign.Pair{Name: "client-order-id", Value: "other"})
 	if got := mustAccept(t, StatusV2, form).Text(ClientOrderID); got != ClientOrderID.Sample {
 		t.Errorf("client_orderid is %q, want %q", got, ClientOrderID.Sample)
 	}
-	use, _ = StatusV4.Use(ClientOrderID)
-	if got := mustAccept(t, StatusV4, with(StatusV4, use, "client-order-id", "1")).Text(ClientOrderID); got != "1" {
+	u = use(t, StatusV4, ClientOrderID)
+	if got := mustAccept(t, StatusV4, with(StatusV4, u, "client-order-id", "1")).Text(ClientOrderID); got != "1" {
 		t.Errorf("v4: client_orderid is %q, want %q", got, "1")
 	}
 }
 
 func TestRefusedRequestHoldsOnlyAcceptableValues(t *testing.T) {
-	use, _ := Payout.Use(ClientOrderID)
-	amount, _ := Payout.Use(AmountParam)
+	id, amount := use(t, Payout, ClientOrderID), use(t, Payout, AmountParam)
 	for _, test := range []struct {
 		name string
 		form []sign.Pair
@@ -259,10 +268,10 @@ func TestRefusedRequestHoldsOnlyAcceptableValues(t *testing.T) {
 	}{
 		{"another parameter is wrong", with(Payout, amount, "amount", "12345678901"), ClientOrderID.Sample},
 		{"another parameter is repeated", append(full(Payout), sign.Pair{Name: "amount", Value: "1"}), ClientOrderID.Sample},
-		{"NUL", with(Payout, use, "client_orderid", "a\x00"), ""},
-		{"too long", with(Payout, use, "client_orderid", sized(use, 129)), ""},
-		{"repeated", with(Payout, use, "client_orderid", "1", "client_orderid", "1"), ""},
-		{"contradiction", with(Payout, use, "client_orderid", "1", "client-order-id", "2"), ""},
+		{"NUL", with(Payout, id, "client_orderid", "a\x00"), ""},
+		{"too long", with(Payout, id, "client_orderid", sized(id, 129)), ""},
+		{"repeated", with(Payout, id, "client_orderid", "1", "client_orderid", "1"), ""},
+		{"contradiction", with(Payout, id, "client_orderid", "1", "client-order-id", "2"), ""},
 	} {
 		r, err := Payout.Parse(test.form)
 		if got := r.Text(ClientOrderID); err == nil || got != test.want {

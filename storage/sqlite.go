@@ -33,7 +33,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	}
 	// The driver ignores options that it does not know, so check reads them back.
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(WAL)",
-		"synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)", "journal_size_limit(67108864)"}}
+		"synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	e := &sqliteEngine{stmts: make(map[string]*sql.Stmt)}
 	var err error

@@ -27,11 +27,11 @@ var (
 type method func(context.Context, processor.Payment) processor.Outcome
 
 func (b *battery) payout(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return called(ctx, "Payout", b.Processor.Payout, p, payoutResults, want)
+	return b.called(ctx, "Payout", b.Processor.Payout, p, payoutResults, want)
 }
 
 func (b *battery) status(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return called(ctx, "Status", b.Processor.Status, p, statusResults, want)
+	return b.called(ctx, "Status", b.Processor.Status, p, statusResults, want)
 }
 
 func (b *battery) check(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
@@ -39,22 +39,22 @@ func (b *battery) check(ctx context.Context, p processor.Payment, want ...proces
 	if !ok {
 		return processor.Outcome{}, skip("the connector is no processor.Checker")
 	}
-	return called(ctx, "Check", checker.Check, p, checkResults, want)
+	return b.called(ctx, "Check", checker.Check, p, checkResults, want)
 }
 
 // called calls a method, and checks that it returns and that the outcome is
 // proper, one that the method may answer, and one of those wanted; none given
 // means any.
-func called(ctx context.Context, name string, m method, p processor.Payment, may, want []processor.Result) (processor.Outcome, error) {
+func (b *battery) called(ctx context.Context, name string, m method, p processor.Payment, may, want []processor.Result) (processor.Outcome, error) {
 	answers := make(chan processor.Outcome, 1)
 	go func() { answers <- m(ctx, p) }()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(b.patience)
 	defer timer.Stop()
 	var o processor.Outcome
 	select {
 	case o = <-answers:
 	case <-timer.C:
-		return o, fmt.Errorf("%s has not returned after %s", name, patience)
+		return o, fmt.Errorf("%s has not returned after %s", name, b.patience)
 	}
 	if err := proper(p, o); err != nil {
 		return o, fmt.Errorf("%s: %w", name, err)

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	patience     = 5 * time.Second        // longest time that a call may take
+	patience     = 5 * time.Second        // with a call
 	lateDeadline = 100 * time.Millisecond // of a call whose answer is late
 	atOnce       = 8                      // calls at the same moment
 )
@@ -69,7 +69,7 @@ type Behaviour struct {
 // Run tests the connector. What the rail cannot do is skipped with its reason;
 // a behaviour that is missing without a reason fails.
 func Run(t *testing.T, rail Rail) {
-	b := &battery{Rail: rail, lastOrder: max(rail.FirstOrder, 1) - 1}
+	b := &battery{Rail: rail, patience: patience, lastOrder: max(rail.FirstOrder, 1) - 1}
 	if rail.Paid == nil {
 		t.Log("payments are not counted: Rail.Paid is nil")
 	}
@@ -102,6 +102,7 @@ type rule struct {
 // A battery is one run.
 type battery struct {
 	Rail
+	patience  time.Duration // longest time that a call may take
 	lastOrder payout.OrderID
 }
 

@@ -178,7 +178,9 @@ var lies = []struct {
 			return processor.Unsent(errors.New("EOF"))
 		}}
 	}, "a cut line is lost, and the truth is found out if paid"},
-	{"a refused connection is lost", func(*honestRail) liar { return liar{payout: always(processor.Lost(errors.New("refused")))} }, "a refused connection is unsent"},
+	{"a refused connection is lost", func(*honestRail) liar {
+		return liar{payout: always(processor.Lost(errors.New("dial: nobody listens")))}
+	}, "a refused connection is unsent"},
 	{"a decline with a code of refused parameters", func(*honestRail) liar {
 		return liar{payout: always(processor.Declined(payout.CodeRequired, "No"))}
 	}, "a declined payment is never paid"},
@@ -204,7 +206,9 @@ var lies = []struct {
 		}}
 	}, "an approved payment is paid once and stays approved"},
 	{"Status answers another TxID", func(*honestRail) liar { return liar{status: always(processor.Approved("other"))} }, "an approved payment is paid once and stays approved"},
-	{"Status answers Unsent", func(*honestRail) liar { return liar{status: always(processor.Unsent(errors.New("refused")))} }, "an approved payment is paid once and stays approved"},
+	{"Status answers Unsent", func(*honestRail) liar {
+		return liar{status: always(processor.Unsent(errors.New("dial: nobody listens")))}
+	}, "an approved payment is paid once and stays approved"},
 	{"an unknown reference is approved", func(*honestRail) liar { return liar{status: always(processor.Approved("tx"))} }, "an unknown reference is neither approved nor accepted nor paid"},
 	{"an unknown reference is accepted", func(*honestRail) liar { return liar{status: always(processor.Accepted("tx"))} }, "an unknown reference is neither approved nor accepted nor paid"},
 	{"Payout sends after the end and denies it", func(h *honestRail) liar {
@@ -226,7 +230,7 @@ func TestLiarsAreCaught(t *testing.T) {
 			h := newHonestRail()
 			l := tt.make(h)
 			l.honestRail = h
-			b := &battery{Rail: railOf(h, l)}
+			b := &battery{Rail: railOf(h, l), patience: patience}
 			i := slices.IndexFunc(rules, func(r rule) bool { return r.name == tt.rule })
 			if i < 0 {
 				t.Fatalf("there is no rule %q", tt.rule)
@@ -241,11 +245,25 @@ func TestLiarsAreCaught(t *testing.T) {
 	}
 }
 
+func TestCallThatDoesNotReturnIsCaught(t *testing.T) {
+	h := newHonestRail()
+	released := make(chan struct{})
+	defer close(released)
+	hangs := func(context.Context, processor.Payment) processor.Outcome {
+		<-released
+		return no
+	}
+	b := &battery{Rail: railOf(h, liar{honestRail: h, payout: hangs}), patience: time.Millisecond}
+	if err := checkLate(b, b.Late); err == nil {
+		t.Error("a Payout that does not return is let pass")
+	}
+}
+
 func TestMissingBehaviourNeedsReason(t *testing.T) {
 	h := newHonestRail()
 	rail := railOf(h, h)
 	rail.Twice = Behaviour{}
-	b := &battery{Rail: rail}
+	b := &battery{Rail: rail, patience: patience}
 	r := rules[slices.IndexFunc(rules, func(r rule) bool { return r.name == "two answers are one payment" })]
 	err := b.try(r)
 	var skipped skip
