@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -19,7 +20,7 @@ const OrderIDMax OrderID = 999_999_999_999_999_999
 func ParseOrderID(s string) (OrderID, error) {
 	id, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || id <= 0 || OrderID(id) > OrderIDMax || s[0] == '+' {
-		return 0, fmt.Errorf("must be a number of at most 18 digits")
+		return 0, errors.New("must be a number of at most 18 digits")
 	}
 	return OrderID(id), nil
 }
@@ -36,13 +37,13 @@ func (n SerialNumber) String() string {
 
 // ParseSerialNumber reads what SerialNumber.String wrote, in either case of letters.
 func ParseSerialNumber(s string) (SerialNumber, error) {
-	const shape = "must have the form 00000000-0000-0000-0000-000002e2c322"
+	errShape := errors.New("must have the form 00000000-0000-0000-0000-000002e2c322")
 	if len(s) != 36 || s[:19] != "00000000-0000-0000-" || s[23] != '-' {
-		return 0, fmt.Errorf(shape)
+		return 0, errShape
 	}
 	n, err := strconv.ParseUint(s[19:23]+s[24:], 16, 63)
 	if err != nil {
-		return 0, fmt.Errorf(shape)
+		return 0, errShape
 	}
 	return SerialNumber(n), nil
 }

@@ -159,7 +159,8 @@ func reused(t *testing.T, h http.HandlerFunc) bool {
 			t.Fatalf("%+v", result)
 		}
 	}
-	return <-remotes == <-remotes
+	first, second := <-remotes, <-remotes
+	return first == second
 }
 
 func TestBodyIsReadToItsLimit(t *testing.T) {

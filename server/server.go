@@ -42,8 +42,8 @@ type Addresses struct {
 	Metrics string // host:port, or empty
 }
 
-// Run serves until the context ends. It stops in order: doors first, then the
-// workers finish their step, then the database. ready is called, if not nil,
+// Run serves until the context ends. It stops in order: load balancers are told,
+// doors close, the workers finish their step, then the database. ready is called, if not nil,
 // when requests are answered.
 func Run(ctx context.Context, config Config, log *slog.Logger, ready func(Addresses)) error {
 	c, err := config.withDefaults()
@@ -166,7 +166,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 	}
 	select {
 	case <-ctx.Done():
-		err = nil
+		err = s.drain(failed)
 	case err = <-failed:
 	}
 	return errors.Join(err, s.stop(doors, stopWork, worked))
@@ -186,10 +186,23 @@ func serveDoor(door *http.Server, l net.Listener) error {
 	return fmt.Errorf("serve: %w", err)
 }
 
-// stop closes the doors, then lets the workers finish their step.
-func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struct{}) error {
+// drain tells load balancers to send nothing more and gives them time to hear
+// it: once the doors begin to close, net/http answers nobody any more.
+func (s *server) drain(failed <-chan error) error {
 	s.ready.Store(false)
 	s.log.Info("payoutd stops")
+	timer := time.NewTimer(s.config.Drain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// stop closes the doors, then lets the workers finish their step.
+func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struct{}) error {
 	grace, cancel := context.WithTimeout(context.Background(), s.config.Grace)
 	defer cancel()
 	var err error

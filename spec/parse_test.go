@@ -279,3 +279,11 @@ func TestRefusedRequestHoldsOnlyAcceptableValues(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstWrongRowOfTheTableIsBlamed(t *testing.T) {
+	form := []sign.Pair{{Name: "currency", Value: "usd"}, {Name: "amount", Value: "x"}, {Name: "amount", Value: "y"}}
+	mustRefuse(t, Payout, form, payout.CodeRequired, "client_orderid")
+	form = append(form, sign.Pair{Name: "client_orderid", Value: "1"})
+	mustRefuse(t, Payout, form, payout.CodeRepeated, "amount")
+	mustRefuse(t, Payout, append(form[:2:2], form[3]), payout.CodeCurrency, "currency") // an amount needs its currency
+}

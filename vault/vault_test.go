@@ -129,12 +129,13 @@ func TestHashIsStableKeyedAndByKind(t *testing.T) {
 		}
 		return string(h)
 	}
-	if hash(v, "account", "1") != hash(v, "account", "1") {
+	first := hash(v, "account", "1")
+	if again := hash(v, "account", "1"); again != first {
 		t.Error("equal values have different hashes")
 	}
 	for what, h := range map[string]string{"another value": hash(v, "account", "2"), "another kind": hash(v, "phone", "1"),
 		"another key": hash(other, "account", "1")} {
-		if h == hash(v, "account", "1") {
+		if h == first {
 			t.Errorf("%s has the same hash", what)
 		}
 	}

@@ -32,7 +32,6 @@ import (
 var killSeed = flag.Uint64("kill-seed", 0, "seed of TestKilledGatewayPaysOnceAndLosesNothing; 0 picks one")
 
 const (
-	killOrders  = 1000
 	killClients = 8
 	killWithin  = 2 * time.Minute // for everything; it takes about 25 s, most of them waiting for leases to end
 )
@@ -57,6 +56,14 @@ type trial struct {
 	statuses  map[string]map[string]string // told by callbacks: by orderid, status and client_orderid
 	callbacks int
 	retries   int
+}
+
+// killOrders is how many payouts are sent.
+func killOrders() int {
+	if testing.Short() {
+		return 300
+	}
+	return 1000
 }
 
 // asked is what a client wants.
@@ -98,7 +105,7 @@ func TestKilledGatewayPaysOnceAndLosesNothing(t *testing.T) {
 	kills := tr.killNowAndThen(ctx)
 	clients.Wait()
 	t.Logf("%d orders are acknowledged after %d kills, %d requests were repeated: %s", len(tr.orders), kills, tr.retries, time.Since(began))
-	tr.wait(ctx, "callbacks of all orders", func() bool { return len(tr.statuses) >= killOrders })
+	tr.wait(ctx, "callbacks of all orders", func() bool { return len(tr.statuses) >= killOrders() })
 	t.Logf("all orders are final, %d callbacks came: %s", tr.callbacks, time.Since(began))
 
 	told := tr.askStatuses(ctx)
@@ -132,8 +139,8 @@ func newTrial(ctx context.Context, t *testing.T, seed uint64) *trial {
 // the client_orderids in their order.
 func (tr *trial) plan() []string {
 	scenarios := simulator.Scenarios()
-	plan := make([]string, killOrders)
-	for i := range killOrders {
+	plan := make([]string, killOrders())
+	for i := range killOrders() {
 		want := asked{account: fmt.Sprintf("55500%05d", i), amount: fmt.Sprintf("%d.%02d", 1+i/100, i%100)}
 		if tr.random.IntN(2) == 0 {
 			want.account = scenarios[tr.random.IntN(len(scenarios))].Account
@@ -199,11 +206,11 @@ func (l *serveLog) Write(p []byte) (int, error) {
 // at last, of callbacks, and starts it again each time.
 func (tr *trial) killNowAndThen(ctx context.Context) (kills int) {
 	for part := range 4 {
-		at := (part*killOrders + tr.random.IntN(killOrders)) / 4
+		at := (part*killOrders() + tr.random.IntN(killOrders())) / 4
 		tr.wait(ctx, "acknowledged orders", func() bool { return len(tr.orders) >= at })
 		tr.kill(ctx)
 	}
-	at := killOrders/2 + tr.random.IntN(killOrders/4)
+	at := killOrders()/2 + tr.random.IntN(killOrders()/4)
 	tr.wait(ctx, "some callbacks", func() bool { return len(tr.statuses) >= at })
 	tr.kill(ctx)
 	return 5
@@ -422,10 +429,10 @@ func (tr *trial) checkOrders(ctx context.Context) {
 	tr.site.with(func(db *storage.DB, _ *vault.Vault) error {
 		d, err := db.Directory(ctx)
 		check(tr.t, err)
-		all, err := db.LatestOrders(ctx, "", 2*killOrders)
+		all, err := db.LatestOrders(ctx, "", 2*killOrders())
 		check(tr.t, err)
-		if len(all) != killOrders || len(tr.orders) != killOrders {
-			tr.t.Errorf("%d orders are stored and %d acknowledged, want %d", len(all), len(tr.orders), killOrders)
+		if len(all) != killOrders() || len(tr.orders) != killOrders() {
+			tr.t.Errorf("%d orders are stored and %d acknowledged, want %d", len(all), len(tr.orders), killOrders())
 		}
 		replayed := 0
 		for id, order := range tr.orders {

@@ -24,6 +24,7 @@ type serveCmd struct {
 	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
 	CallbackTimeout time.Duration `default:"30s" env:"PAYOUTD_CALLBACK_TIMEOUT" help:"Longest delivery of one callback (default: ${default}; env $$${env})."`
 	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
+	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
 	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
 	LogLevel        slog.Level    `default:"info" env:"PAYOUTD_LOG_LEVEL" help:"debug, info, warn or error (default: ${default}; env $$${env})."`
@@ -37,7 +38,8 @@ func (c serveCmd) config() server.Config {
 	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile,
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
-		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, Grace: c.Grace}
+		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
+		Drain: c.Drain, Grace: c.Grace}
 }
 
 // Run serves until the process is told to stop.

@@ -81,7 +81,7 @@ func checkApproved(b *battery, wanted Behaviour) error {
 		return err
 	}
 	if o.TxID == "" {
-		return errors.New("Approved has no TxID")
+		return errors.New("the outcome Approved has no TxID")
 	}
 	if err := b.paid(p, 1); err != nil {
 		return err
@@ -195,7 +195,7 @@ func checkTryNext(b *battery, wanted Behaviour) error {
 		return err
 	}
 	if !o.TryNext {
-		return errors.New("Declined has no TryNext")
+		return errors.New("the outcome Declined has no TryNext")
 	}
 	return b.neverPaid(p, declined, broken, lost)
 }
@@ -227,7 +227,7 @@ func checkAcceptApprove(b *battery, wanted Behaviour) error {
 		return err
 	}
 	if last.TxID == "" {
-		return errors.New("Approved has no TxID")
+		return errors.New("the outcome Approved has no TxID")
 	}
 	if o.TxID != "" && last.TxID != o.TxID {
 		return fmt.Errorf("the TxID was %q when accepted and is %q", o.TxID, last.TxID)

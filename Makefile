@@ -1,0 +1,30 @@
+# make help lists the targets.
+
+GO ?= go
+LDFLAGS = -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+
+.PHONY: help build demo test check simulate bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/payoutd and bin/payoutbench
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+demo: build ## run a sandbox, send a payout through it, show every exchange, keep serving
+	./bin/payoutd demo
+
+test: ## check, fuzz briefly and test everything, on SQLite and a PostgreSQL of its own
+	./scripts/test.sh
+
+check: ## gofmt, vet, staticcheck
+	./scripts/check.sh
+
+simulate: ## the simulation with 2,000 seeds (20 in make test)
+	$(GO) test ./gateway -run 'TestSimulation$$' -count=1 -timeout 60m -v -simulate 2000
+
+bench: build ## measure acceptance against its ceiling, on SQLite
+	./bin/payoutbench accept
+
+clean: ## remove what was built; ./data stays
+	rm -rf bin

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Runs every check and test, against SQLite and a private PostgreSQL that it
+# starts on a unix socket and removes at the end. Its last lines are go test's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cluster=""   # folder of the PostgreSQL cluster
+as_postgres=() # PostgreSQL refuses to run as root
+
+# find_postgres prints the folder of initdb and pg_ctl.
+find_postgres() {
+	local dir
+	for dir in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do
+		if [ -x "$dir/initdb" ] && [ -x "$dir/pg_ctl" ]; then
+			echo "$dir"
+			return 0
+		fi
+	done
+	if command -v initdb >/dev/null && command -v pg_ctl >/dev/null; then
+		dirname "$(command -v initdb)"
+		return 0
+	fi
+	return 1
+}
+
+install_postgres() {
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "PostgreSQL is not installed, and this user cannot install it: install Debian's package postgresql" >&2
+		exit 1
+	fi
+	echo "== installing PostgreSQL"
+	export DEBIAN_FRONTEND=noninteractive
+	if ! { apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }; then
+		echo "PostgreSQL could not be installed: apt-get failed" >&2
+		exit 1
+	fi
+}
+
+stop_postgres() {
+	[ -n "$cluster" ] || return 0
+	if [ -f "$cluster/data/postmaster.pid" ]; then
+		"${as_postgres[@]}" "$pg/pg_ctl" -D "$cluster/data" -m immediate -w stop >/dev/null || true
+	fi
+	rm -rf "$cluster"
+}
+
+start_postgres() {
+	pg=$(find_postgres) || { install_postgres; pg=$(find_postgres); }
+	cluster=$(mktemp -d /tmp/payoutd-pg-XXXXXX) # short: the socket's path has a limit
+	trap stop_postgres EXIT
+	trap 'exit 130' INT TERM
+	if [ "$(id -u)" = 0 ]; then
+		as_postgres=(runuser -u postgres --)
+		chown postgres "$cluster"
+	fi
+	echo "== starting PostgreSQL ($("$pg/postgres" --version))"
+	"${as_postgres[@]}" "$pg/initdb" -D "$cluster/data" -U postgres -A trust -E UTF8 --locale=C >"/dev/null"
+	"${as_postgres[@]}" "$pg/pg_ctl" -D "$cluster/data" -l "$cluster/log" -w -t 60 \
+		-o "-c listen_addresses='' -c unix_socket_directories=$cluster -c max_connections=300" start >/dev/null ||
+		{ cat "$cluster/log" >&2; exit 1; }
+	local data
+	data=$("$pg/psql" -h "$cluster" -U postgres -Atc 'SHOW data_directory')
+	if [ "$data" != "$cluster/data" ]; then
+		echo "the PostgreSQL that answers is not ours: $data" >&2
+		exit 1
+	fi
+	export PAYOUTD_TEST_POSTGRES="postgres:///postgres?host=$cluster&user=postgres"
+	export PAYOUTD_TEST_POSTGRES_REQUIRED=1
+}
+
+# fuzz_all runs every fuzz target for a few seconds.
+fuzz_all() {
+	local package target
+	for package in $(go list ./...); do
+		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+			echo "== fuzzing $package $target"
+			go test -run '^$' -fuzz "^$target\$" -fuzztime 5s -fuzzminimizetime 5x "$package" >"$fuzz_log" 2>&1 ||
+				{ cat "$fuzz_log" >&2; exit 1; }
+		done
+	done
+}
+
+./scripts/check.sh
+start_postgres
+fuzz_log="$cluster/fuzz.log"
+fuzz_all
+echo "== go test -race"
+go test -race -count=1 -timeout 20m ./...
