@@ -29,7 +29,7 @@ import (
 	"payout/processor/simulator"
 	"payout/sign"
 	"payout/storage"
-	"payout/vault"
+	"payout/storage/storagetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the answers in testdata")
@@ -54,42 +54,32 @@ var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 // of its own.
 type sandbox struct {
 	*api.Handler
-	t        *testing.T
-	now      time.Time
-	nonces   int
-	log      *bytes.Buffer
-	database string
-	vault    *vault.Vault
-	close    func() // closes the database; may be called again
+	t      *testing.T
+	now    time.Time
+	nonces int
+	log    *bytes.Buffer
 }
 
 // newSandbox makes a sandbox on a fresh SQLite database.
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
-	return newSandboxOn(t, filepath.Join(t.TempDir(), "payoutd.db"))
+	return newSandboxOn(t, storagetest.Open(t, storagetest.SQLite(t)))
 }
 
-// newSandboxOn makes a sandbox on an empty database, as storage.Open names it.
-func newSandboxOn(t *testing.T, database string) *sandbox {
+// newSandboxOn makes a sandbox on a fresh database of storagetest.
+func newSandboxOn(t *testing.T, db *storage.DB) *sandbox {
 	t.Helper()
-	v, err := vault.New()
-	check(t, err)
-	s := openNode(t, database, v)
-	check(t, s.Gateway.DB.Transact(t.Context(), s.now, s.setUp))
+	s := newNode(t, db)
+	check(t, db.Transact(t.Context(), s.now, s.setUp))
 	check(t, s.Gateway.Reload(t.Context()))
 	return s
 }
 
-// openNode opens a node on a database that may have others.
-func openNode(t *testing.T, database string, v *vault.Vault) *sandbox {
+// newNode makes a gateway with its door on a database of storagetest that may
+// have others, or may have had one before.
+func newNode(t *testing.T, db *storage.DB) *sandbox {
 	t.Helper()
-	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer), database: database, vault: v}
-	db, err := storage.Open(t.Context(), database, v)
-	check(t, err)
-	s.close = sync.OnceFunc(func() { check(t, db.Close()) })
-	t.Cleanup(s.close)
-	_, err = db.Migrate(t.Context())
-	check(t, err)
+	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer)}
 	clock := func() time.Time { return s.now }
 	rail, err := simulator.Open("", simulator.Options{Now: clock, Sleep: func(_ context.Context, d time.Duration) error {
 		s.now = s.now.Add(d)
@@ -99,8 +89,9 @@ func openNode(t *testing.T, database string, v *vault.Vault) *sandbox {
 	t.Cleanup(func() { check(t, rail.Close()) })
 	policy := callback.Policy{}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
-	g := &gateway.Gateway{DB: db, Vault: v, Processors: map[string]processor.Processor{"simulator": rail}, URLs: policy,
+	g := &gateway.Gateway{DB: db, Vault: storagetest.Vault(t, db), Processors: map[string]processor.Processor{"simulator": rail}, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: clock}), Now: clock, Random: func() float64 { return 0.5 }, Log: log}
+	t.Cleanup(g.Callbacks.Close)
 	check(t, g.Reload(t.Context()))
 	s.Handler = &api.Handler{Gateway: g, ContextPath: "/paynet", PublicURL: "https://" + host, TimestampWindow: 5 * time.Minute, Log: log}
 	return s

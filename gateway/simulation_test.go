@@ -1,0 +1,485 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"payout"
+	"payout/callback"
+	"payout/gateway"
+	"payout/processor"
+	"payout/sign"
+	"payout/spec"
+	"payout/storage"
+	"payout/vault"
+)
+
+var (
+	simulateSeeds = flag.Uint64("simulate", 20, "how many seeds TestSimulation runs")
+	simulateSeed  = flag.Uint64("seed", 0, "the only seed that TestSimulation runs")
+)
+
+// A world is two gateway nodes on one database, a rail and a receiver of
+// callbacks, all of which misbehave as one random source says. Nothing in it
+// happens by itself: the simulation decides what is next, so a seed replays.
+type world struct {
+	t     testing.TB
+	dice  *rand.Rand
+	now   time.Time
+	calm  bool // nothing misbehaves any more
+	files string
+	vault *vault.Vault
+	nodes [2]*node
+	rail  *fakeRail
+	seen  map[string]int // events, by name
+
+	receiver *httptest.Server
+	mu       sync.Mutex
+	told     map[string]string // last status told by callback, by orderid
+	wrong    []string          // callbacks that were not right
+
+	orders []*asked
+	nonces int
+}
+
+// A node is one gateway process.
+type node struct {
+	db *storage.DB
+	*gateway.Gateway
+}
+
+// An asked is an order that was acknowledged.
+type asked struct {
+	id      payout.OrderID
+	command *spec.Command
+	form    []sign.Pair
+	amount  int64 // minor units
+}
+
+func newWorld(t testing.TB, seed uint64, wrap func(processor.Processor) processor.Processor) *world {
+	w := &world{t: t, dice: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string)}
+	w.rail = &fakeRail{w: w, known: make(map[string]*railPayment), paid: make(map[payout.OrderID]int)}
+	var err error
+	w.vault, err = vault.New()
+	w.check(err)
+	w.receiver = httptest.NewServer(http.HandlerFunc(w.receive))
+	t.Cleanup(w.receiver.Close)
+	for i := range w.nodes {
+		w.start(i, wrap)
+	}
+	t.Cleanup(func() {
+		for _, n := range w.nodes {
+			w.check(n.db.Close())
+		}
+	})
+	return w
+}
+
+func (w *world) check(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// chance is true with the given probability, and never in a calm world.
+func (w *world) chance(p float64) bool { return !w.calm && w.dice.Float64() < p }
+
+func (w *world) clock() time.Time { return w.now }
+
+// start starts node i; the first one makes the set-up.
+func (w *world) start(i int, wrap func(processor.Processor) processor.Processor) {
+	db, err := storage.Open(w.t.Context(), w.files, w.vault)
+	w.check(err)
+	migrated, err := db.Migrate(w.t.Context())
+	w.check(err)
+	if migrated > 0 {
+		w.check(db.Transact(w.t.Context(), w.now, setUpWorld))
+	}
+	policy := callback.Policy{AllowLoopback: true}
+	g := &gateway.Gateway{DB: db, Vault: w.vault, Processors: map[string]processor.Processor{"rail": wrap(w.rail)},
+		URLs: policy, Callbacks: callback.NewSender(callback.Settings{Policy: policy}), Now: w.clock,
+		Random: func() float64 { return w.dice.Float64() }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	w.check(g.Reload(w.t.Context()))
+	w.nodes[i] = &node{db, g}
+}
+
+func setUpWorld(tx *storage.Tx) error {
+	party, err := tx.AddParty(payout.ConnectingParty{Login: "TestMerchant", Name: "Test", ControlKey: "control key", Enabled: true})
+	if err != nil {
+		return err
+	}
+	project, err := tx.AddProject(payout.Project{Name: "Sandbox", Enabled: true})
+	if err != nil {
+		return err
+	}
+	var gates []payout.GateID
+	for _, name := range []string{"first", "second"} {
+		gate, err := tx.AddGate(payout.Gate{Name: name, Processor: "rail", Concurrency: 8, Enabled: true})
+		if err != nil {
+			return err
+		}
+		gates = append(gates, gate)
+	}
+	_, err = tx.AddEndpoint(payout.Endpoint{ID: 39915, PartyID: party, ProjectID: project, Gates: gates, Repeat: payout.RepeatReplay, Enabled: true})
+	return err
+}
+
+func (w *world) node() *node { return w.nodes[w.dice.IntN(len(w.nodes))] }
+
+// call makes an authenticated call of the only party.
+func (w *world) call(n *node, command *spec.Command) *gateway.Call {
+	w.nonces++
+	serial, err := n.db.NextSerial(w.t.Context())
+	w.check(err)
+	c := &gateway.Call{Command: command, Serial: serial, Party: n.Directory().PartyByLogin("TestMerchant"), EndpointID: 39915, Now: w.now}
+	c.UseNonce(strconv.Itoa(w.nonces), w.now, 5*time.Minute)
+	return c
+}
+
+// ask sends a request that creates an order to one node.
+func (w *world) ask(n *node, command *spec.Command, form []sign.Pair) (*payout.Order, error) {
+	r, err := command.Parse(form)
+	w.check(err)
+	return n.Payout(w.t.Context(), w.call(n, command), r)
+}
+
+// newOrder sends a new request, sometimes to both nodes at once.
+func (w *world) newOrder() {
+	minor := 1 + w.dice.Int64N(1_000_000)
+	amount := payout.Amount{Minor: minor, Currency: "USD"}
+	command := []*spec.Command{spec.Payout, spec.PayoutCheck, spec.WithdrawalSBP}[w.dice.IntN(3)]
+	form := []sign.Pair{{Name: "client_orderid", Value: strconv.Itoa(len(w.orders))}, {Name: "amount", Value: amount.String()}, {Name: "currency", Value: "USD"},
+		{Name: "server_callback_url", Value: w.receiver.URL + "/?mine=1"}}
+	if command == spec.WithdrawalSBP {
+		form = append(form, sign.Pair{Name: "phone", Value: "89031234567"}, sign.Pair{Name: "bank_id", Value: "100000000111"})
+	} else {
+		form = append(form, sign.Pair{Name: "account_number", Value: "1234567890"})
+	}
+	order, err := w.ask(w.node(), command, form)
+	w.check(err)
+	w.seen["order"]++
+	w.orders = append(w.orders, &asked{order.ID, command, form, minor})
+}
+
+// repeat sends an acknowledged request again, to both nodes at the same moment.
+func (w *world) repeat() {
+	if len(w.orders) == 0 {
+		return
+	}
+	o := w.orders[w.dice.IntN(len(w.orders))]
+	calls := make([]*gateway.Call, len(w.nodes))
+	for i, n := range w.nodes {
+		calls[i] = w.call(n, o.command)
+	}
+	var wait sync.WaitGroup
+	for i, n := range w.nodes {
+		wait.Go(func() {
+			r, err := o.command.Parse(o.form)
+			if err != nil {
+				w.t.Error(err)
+				return
+			}
+			order, err := n.Payout(w.t.Context(), calls[i], r)
+			if err != nil || order.ID != o.id {
+				w.t.Errorf("repeated request of order %s: %v, %v", o.id, order, err)
+			}
+		})
+	}
+	wait.Wait()
+	w.seen["repeated request"]++
+}
+
+// repeatOtherwise sends an acknowledged request with another amount.
+func (w *world) repeatOtherwise() {
+	if len(w.orders) == 0 {
+		return
+	}
+	o := w.orders[w.dice.IntN(len(w.orders))]
+	form := append([]sign.Pair(nil), o.form...)
+	form[1].Value = payout.Amount{Minor: o.amount + 1, Currency: "USD"}.String()
+	_, err := w.ask(w.node(), o.command, form)
+	var refusal *payout.Error
+	if !errors.As(err, &refusal) || refusal.Code != payout.CodeOrderExists || refusal.Param != "amount" {
+		w.t.Errorf("request repeated with another amount: %v", err)
+	}
+	w.seen["repeated with another amount"]++
+}
+
+// confirm sends payout-pay for some order, whatever its state.
+func (w *world) confirm() {
+	if len(w.orders) == 0 {
+		return
+	}
+	o := w.orders[w.dice.IntN(len(w.orders))]
+	n := w.node()
+	r, err := spec.PayoutPay.Parse([]sign.Pair{o.form[0], {Name: "orderid", Value: o.id.String()}, {Name: "login", Value: "TestMerchant"}})
+	w.check(err)
+	_, err = n.PayoutPay(w.t.Context(), w.call(n, spec.PayoutPay), r)
+	var refusal *payout.Error
+	if err != nil && !errors.As(err, &refusal) {
+		w.t.Errorf("payout-pay: %v", err)
+	}
+	if err == nil {
+		w.seen["payout-pay"]++
+	} else {
+		w.seen["payout-pay refused"]++
+	}
+}
+
+// dieAfterClaim claims orders and callbacks and forgets them, as a killed node.
+func (w *world) dieAfterClaim() {
+	n := w.node()
+	for id := range n.Directory().Gates {
+		_, err := n.db.ClaimOrders(id, storage.AllDue, w.now, 75*time.Second, 1)
+		w.check(err)
+	}
+	_, err := n.db.ClaimCallbacks(w.now, 45*time.Second, 1, 1, nil)
+	w.check(err)
+	w.seen["killed after claim"]++
+}
+
+func (w *world) restart() {
+	i := w.dice.IntN(len(w.nodes))
+	wrap := w.nodes[i].Processors["rail"]
+	w.check(w.nodes[i].db.Close())
+	w.start(i, func(processor.Processor) processor.Processor { return wrap })
+	w.seen["restarted"]++
+}
+
+// jump moves the clock, mostly forwards.
+func (w *world) jump() {
+	if w.chance(0.1) {
+		w.now = w.now.Add(-time.Duration(w.dice.IntN(30)) * time.Second)
+		w.seen["clock went back"]++
+		return
+	}
+	w.now = w.now.Add(time.Duration(w.dice.IntN(100_000)) * time.Millisecond)
+}
+
+// run lives through a random life, then lets everything come to rest.
+func (w *world) run() {
+	steps := []struct {
+		weight int
+		step   func()
+	}{
+		{10, w.newOrder}, {3, w.repeat}, {1, w.repeatOtherwise}, {8, w.confirm}, {2, w.dieAfterClaim}, {1, w.restart}, {12, w.jump},
+		{20, func() { _, err := w.node().WorkDue(w.t.Context()); w.check(err) }},
+		{8, func() { _, err := w.node().DeliverDue(w.t.Context()); w.check(err) }},
+	}
+	total := 0
+	for _, s := range steps {
+		total += s.weight
+	}
+	for range 120 {
+		pick := w.dice.IntN(total)
+		for _, s := range steps {
+			if pick -= s.weight; pick < 0 {
+				s.step()
+				break
+			}
+		}
+	}
+	w.calm = true
+	w.rest()
+}
+
+// rest works until nothing is due any more; the clock jumps from due to due.
+func (w *world) rest() {
+	for range 10_000 {
+		n := w.node()
+		_, err := n.WorkDue(w.t.Context())
+		w.check(err)
+		_, err = n.DeliverDue(w.t.Context())
+		w.check(err)
+		due, err := n.NextDue(w.t.Context())
+		w.check(err)
+		if due.IsZero() {
+			return
+		}
+		if due.After(w.now) {
+			w.now = due
+		}
+	}
+	w.t.Fatal("the world does not come to rest")
+}
+
+// verify checks what must hold when everything is at rest, and returns the
+// first thing that does not.
+func (w *world) verify() error {
+	ctx := context.Background()
+	paidSum, approvedSum := int64(0), int64(0)
+	for _, o := range w.orders {
+		order, err := w.nodes[0].db.Order(ctx, o.id)
+		if err != nil {
+			return fmt.Errorf("acknowledged order %s: %w", o.id, err)
+		}
+		paid := w.rail.paid[o.id]
+		status := order.Stage.Status()
+		switch {
+		case paid > 1:
+			return fmt.Errorf("order %s was paid %d times", o.id, paid)
+		case !order.Stage.Final():
+			return fmt.Errorf("order %s rests at %s", o.id, order.Stage)
+		case (status == payout.StatusApproved) != (paid == 1):
+			return fmt.Errorf("order %s is %s and was paid %d times", o.id, status, paid)
+		case w.told[o.id.String()] != string(status):
+			return fmt.Errorf("order %s is %s, but its callback told %q", o.id, status, w.told[o.id.String()])
+		}
+		if status == payout.StatusApproved {
+			approvedSum += order.Amount.Minor
+		}
+		if err := w.verifyHistory(ctx, order); err != nil {
+			return err
+		}
+	}
+	for _, p := range w.rail.known {
+		if p.state == railPaid {
+			paidSum += p.amount.Minor
+		}
+	}
+	if paidSum != approvedSum {
+		return fmt.Errorf("the rail paid %d, the books say %d", paidSum, approvedSum)
+	}
+	if len(w.wrong) > 0 {
+		return errors.New(w.wrong[0])
+	}
+	return nil
+}
+
+// verifyHistory checks that the history leads by the table to where the order stands.
+func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
+	history, err := w.nodes[0].db.History(ctx, order.ID)
+	if err != nil {
+		return err
+	}
+	stage := payout.Starting
+	if order.Command == spec.PayoutCheck.Name {
+		stage = payout.Checking
+	}
+	for _, m := range history {
+		to, ok := stage.Next(m.Event)
+		if m.From != stage || !ok || m.To != to {
+			return fmt.Errorf("order %s: history has %s by %s to %s at stage %s", order.ID, m.From, m.Event, m.To, stage)
+		}
+		w.seen["event "+string(m.Event)]++
+		stage = to
+	}
+	if stage != order.Stage || len(history) != order.Version {
+		return fmt.Errorf("order %s stands at %s version %d, its history ends at %s after %d moves", order.ID, order.Stage, order.Version, stage, len(history))
+	}
+	return nil
+}
+
+// receive is the Connecting Party's side of callbacks.
+func (w *world) receive(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	q := r.URL.Query()
+	want := sign.CallbackControl(q.Get("status"), q.Get("orderid"), q.Get("client_orderid"), "control key")
+	if q.Get("mine") != "1" || q.Get("control") != want {
+		w.wrong = append(w.wrong, "a callback is not authentic: order "+q.Get("orderid"))
+	}
+	if before := w.told[q.Get("orderid")]; before != "" && before != q.Get("status") {
+		w.wrong = append(w.wrong, "order "+q.Get("orderid")+" was told as "+before+" and as "+q.Get("status"))
+	}
+	switch {
+	case w.chance(0.2):
+		w.seen["callback refused"]++
+		http.Error(out, "no", http.StatusInternalServerError)
+		return
+	case w.chance(0.1):
+		w.seen["callback redirected"]++
+		http.Redirect(out, r, "http://127.0.0.1:1/", http.StatusFound)
+		return
+	}
+	w.told[q.Get("orderid")] = q.Get("status")
+	if w.chance(0.1) {
+		w.seen["callback received, answer lost"]++
+		panic(http.ErrAbortHandler)
+	}
+	w.seen["callback answered"]++
+}
+
+// everyEvent is what the seeds together must have seen.
+var everyEvent = []string{"order", "repeated request", "repeated with another amount", "payout-pay", "payout-pay refused",
+	"killed after claim", "killed before paying", "killed after paying", "killed while asking", "stalled, paid, asked meanwhile",
+	"stalled, asked meanwhile, refused", "restarted", "clock went back", "lost, paid", "lost, not paid", "question unanswered",
+	"callback refused", "callback redirected", "callback received, answer lost", "callback answered",
+	"event confirm", "event pay", "event expire", "event send", "event approve", "event decline", "event decline_chain",
+	"event fail", "event accept", "event unsent", "event lose"}
+
+func honest(p processor.Processor) processor.Processor { return p }
+
+// TestSimulation lives through random lives, one per seed: whatever goes
+// wrong, at rest no order is paid twice, every order is final and called back,
+// approved exactly when the rail paid, and the sums agree.
+func TestSimulation(t *testing.T) {
+	first, last := uint64(1), *simulateSeeds
+	if *simulateSeed != 0 {
+		first, last = *simulateSeed, *simulateSeed
+	}
+	seen := make(map[string]int)
+	for seed := first; seed <= last && !t.Failed(); seed++ {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			w := newWorld(t, seed, honest)
+			w.run()
+			if err := w.verify(); err != nil {
+				t.Errorf("%v\nreplay: go test ./gateway -run 'TestSimulation$' -seed %d", err, seed)
+			}
+			for event, n := range w.seen {
+				seen[event] += n
+			}
+		})
+		if seed%100 == 0 {
+			t.Logf("%d of %d seeds", seed, last)
+		}
+	}
+	if *simulateSeed != 0 || t.Failed() {
+		return
+	}
+	for _, event := range everyEvent {
+		if seen[event] == 0 {
+			t.Errorf("no seed has seen: %s", event)
+		}
+	}
+	t.Log(seen)
+}
+
+// TestSimulationFindsResendAfterNoAnswer plants the fault that the simulation
+// exists for: a connector that calls a lost answer "surely never left".
+func TestSimulationFindsResendAfterNoAnswer(t *testing.T) {
+	for seed := range uint64(20) {
+		w := newWorld(t, seed+1, func(p processor.Processor) processor.Processor { return resender{p} })
+		w.run()
+		if err := w.verify(); err != nil {
+			t.Logf("seed %d: %v", seed+1, err)
+			return
+		}
+	}
+	t.Error("20 seeds did not find a payment that was sent again after a lost answer")
+}
+
+// A resender takes no answer for a refusal.
+type resender struct{ processor.Processor }
+
+func (r resender) Payout(ctx context.Context, p processor.Payment) processor.Outcome {
+	o := r.Processor.Payout(ctx, p)
+	if o.Result == processor.ResultLost {
+		return processor.Unsent(o.Err)
+	}
+	return o
+}
