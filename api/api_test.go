@@ -88,7 +88,7 @@ func newNode(t *testing.T, db *storage.DB) *sandbox {
 	check(t, err)
 	t.Cleanup(func() { check(t, rail.Close()) })
 	policy := callback.Policy{}
-	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	g := &gateway.Gateway{DB: db, Vault: storagetest.Vault(t, db), Processors: map[string]processor.Processor{"simulator": rail}, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: clock}), Now: clock, Random: func() float64 { return 0.5 }, Log: log}
 	t.Cleanup(g.Callbacks.Close)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"payout"
 	"payout/storage"
 	"payout/storage/storagetest"
 )
@@ -68,8 +69,7 @@ func TestIdenticalRequestsAtOnceMakeOneOrder(t *testing.T) {
 				nodes, servers := nodes(t, db, n)
 				requests := make([]*http.Request, atOnce)
 				for i := range requests {
-					m := goodPayout("the same")
-					m.body = "client_orderid=the+same" + m.body[len("client_orderid=the same"):]
+					m := goodPayout("same")
 					m.nonce = fmt.Sprint("at-once-", i)
 					requests[i] = nodes[i%n].request(servers[i%n], m)
 				}
@@ -156,9 +156,9 @@ func TestOneRequestCopiedAtOnceIsAcceptedOnce(t *testing.T) {
 func TestPayoutPayAtOnceMovesTheOrderOnce(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		nodes, servers := nodes(t, db, 2)
-		check1 := goodPayout("two-steps")
-		check1.path = "/paynet/api/v4/payout-check/39915"
-		nodes[0].wantAccepted("payout-check", check1)
+		first := goodPayout("two-steps")
+		first.path = "/paynet/api/v4/payout-check/39915"
+		nodes[0].wantAccepted("payout-check", first)
 		nodes[0].settle()
 		orders, err := db.LatestOrders(t.Context(), "", 1)
 		check(t, err)
@@ -173,7 +173,7 @@ func TestPayoutPayAtOnceMovesTheOrderOnce(t *testing.T) {
 		history, err := db.History(t.Context(), orders[0].ID)
 		check(t, err)
 		for _, m := range history {
-			if m.Event == "pay" {
+			if m.Event == payout.Pay {
 				paid++
 			}
 		}

@@ -56,29 +56,29 @@ func (r *fakeRail) Payout(ctx context.Context, p processor.Payment) processor.Ou
 	w := r.w
 	switch {
 	case w.chance(0.05):
-		w.seen["killed before paying"]++
+		w.saw("killed before paying")
 		panic("killed")
 	case w.chance(0.05):
 		r.pay(p)
-		w.seen["killed after paying"]++
+		w.saw("killed after paying")
 		panic("killed")
 	case w.chance(0.06):
 		r.pay(p)
-		w.seen["lost, paid"]++
+		w.saw("lost, paid")
 		return processor.Lost(errLine)
 	case w.chance(0.06):
-		w.seen["lost, not paid"]++
+		w.saw("lost, not paid")
 		return processor.Lost(errLine)
 	case w.chance(0.1):
 		return processor.Unsent(errLine)
 	case w.chance(0.05):
 		r.pay(p)
 		r.stall()
-		w.seen["stalled, paid, asked meanwhile"]++
+		w.saw("stalled, paid, asked meanwhile")
 	case w.chance(0.05):
 		r.stall()
 		if r.known[p.Reference] != nil { // closed by the question meanwhile
-			w.seen["stalled, asked meanwhile, refused"]++
+			w.saw("stalled, asked meanwhile, refused")
 		}
 		r.pay(p)
 	case w.chance(0.1):
@@ -111,10 +111,10 @@ func (r *fakeRail) stall() {
 func (r *fakeRail) Status(ctx context.Context, p processor.Payment) processor.Outcome {
 	switch {
 	case r.w.chance(0.05):
-		r.w.seen["killed while asking"]++
+		r.w.saw("killed while asking")
 		panic("killed")
 	case r.w.chance(0.3):
-		r.w.seen["question unanswered"]++
+		r.w.saw("question unanswered")
 		return processor.Lost(errLine)
 	}
 	if r.known[p.Reference] == nil {

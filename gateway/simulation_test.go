@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,15 +39,15 @@ type world struct {
 	t     testing.TB
 	dice  *rand.Rand
 	now   time.Time
-	calm  bool // nothing misbehaves any more
+	calm  atomic.Bool // nothing misbehaves any more
 	files string
 	vault *vault.Vault
 	nodes [2]*node
 	rail  *fakeRail
-	seen  map[string]int // events, by name
 
 	receiver *httptest.Server
 	mu       sync.Mutex
+	seen     map[string]int    // events, by name
 	told     map[string]string // last status told by callback, by orderid
 	wrong    []string          // callbacks that were not right
 
@@ -69,7 +70,7 @@ type asked struct {
 }
 
 func newWorld(t testing.TB, seed uint64, wrap func(processor.Processor) processor.Processor) *world {
-	w := &world{t: t, dice: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	w := &world{t: t, dice: rand.New(&lockedSource{source: rand.NewPCG(seed, 1)}), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string)}
 	w.rail = &fakeRail{w: w, known: make(map[string]*railPayment), paid: make(map[payout.OrderID]int)}
 	var err error
@@ -96,9 +97,29 @@ func (w *world) check(err error) {
 }
 
 // chance is true with the given probability, and never in a calm world.
-func (w *world) chance(p float64) bool { return !w.calm && w.dice.Float64() < p }
+func (w *world) chance(p float64) bool { return !w.calm.Load() && w.dice.Float64() < p }
 
 func (w *world) clock() time.Time { return w.now }
+
+// saw counts an event.
+func (w *world) saw(event string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[event]++
+}
+
+// A lockedSource lets the receiver of callbacks throw the same dice. It is
+// called while a node waits for its answer, so the order of throws is fixed.
+type lockedSource struct {
+	mu     sync.Mutex
+	source rand.Source
+}
+
+func (s *lockedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.source.Uint64()
+}
 
 // start starts node i; the first one makes the set-up.
 func (w *world) start(i int, wrap func(processor.Processor) processor.Processor) {
@@ -171,7 +192,7 @@ func (w *world) newOrder() {
 	}
 	order, err := w.ask(w.node(), command, form)
 	w.check(err)
-	w.seen["order"]++
+	w.saw("order")
 	w.orders = append(w.orders, &asked{order.ID, command, form, minor})
 }
 
@@ -200,7 +221,7 @@ func (w *world) repeat() {
 		})
 	}
 	wait.Wait()
-	w.seen["repeated request"]++
+	w.saw("repeated request")
 }
 
 // repeatOtherwise sends an acknowledged request with another amount.
@@ -216,7 +237,7 @@ func (w *world) repeatOtherwise() {
 	if !errors.As(err, &refusal) || refusal.Code != payout.CodeOrderExists || refusal.Param != "amount" {
 		w.t.Errorf("request repeated with another amount: %v", err)
 	}
-	w.seen["repeated with another amount"]++
+	w.saw("repeated with another amount")
 }
 
 // confirm sends payout-pay for some order, whatever its state.
@@ -234,9 +255,9 @@ func (w *world) confirm() {
 		w.t.Errorf("payout-pay: %v", err)
 	}
 	if err == nil {
-		w.seen["payout-pay"]++
+		w.saw("payout-pay")
 	} else {
-		w.seen["payout-pay refused"]++
+		w.saw("payout-pay refused")
 	}
 }
 
@@ -249,7 +270,7 @@ func (w *world) dieAfterClaim() {
 	}
 	_, err := n.db.ClaimCallbacks(w.now, 45*time.Second, 1, 1, nil)
 	w.check(err)
-	w.seen["killed after claim"]++
+	w.saw("killed after claim")
 }
 
 func (w *world) restart() {
@@ -257,14 +278,14 @@ func (w *world) restart() {
 	wrap := w.nodes[i].Processors["rail"]
 	w.check(w.nodes[i].db.Close())
 	w.start(i, func(processor.Processor) processor.Processor { return wrap })
-	w.seen["restarted"]++
+	w.saw("restarted")
 }
 
 // jump moves the clock, mostly forwards.
 func (w *world) jump() {
 	if w.chance(0.1) {
 		w.now = w.now.Add(-time.Duration(w.dice.IntN(30)) * time.Second)
-		w.seen["clock went back"]++
+		w.saw("clock went back")
 		return
 	}
 	w.now = w.now.Add(time.Duration(w.dice.IntN(100_000)) * time.Millisecond)
@@ -293,7 +314,7 @@ func (w *world) run() {
 			}
 		}
 	}
-	w.calm = true
+	w.calm.Store(true)
 	w.rest()
 }
 
@@ -375,7 +396,7 @@ func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
 		if m.From != stage || !ok || m.To != to {
 			return fmt.Errorf("order %s: history has %s by %s to %s at stage %s", order.ID, m.From, m.Event, m.To, stage)
 		}
-		w.seen["event "+string(m.Event)]++
+		w.saw("event " + string(m.Event))
 		stage = to
 	}
 	if stage != order.Stage || len(history) != order.Version {
@@ -386,32 +407,41 @@ func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
 
 // receive is the Connecting Party's side of callbacks.
 func (w *world) receive(out http.ResponseWriter, r *http.Request) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	q := r.URL.Query()
-	want := sign.CallbackControl(q.Get("status"), q.Get("orderid"), q.Get("client_orderid"), "control key")
+	id, status := q.Get("orderid"), q.Get("status")
+	want := sign.CallbackControl(status, id, q.Get("client_orderid"), "control key")
 	if q.Get("mine") != "1" || q.Get("control") != want {
-		w.wrong = append(w.wrong, "a callback is not authentic: order "+q.Get("orderid"))
-	}
-	if before := w.told[q.Get("orderid")]; before != "" && before != q.Get("status") {
-		w.wrong = append(w.wrong, "order "+q.Get("orderid")+" was told as "+before+" and as "+q.Get("status"))
+		w.note("the callback of order " + id + " is not authentic")
 	}
 	switch {
 	case w.chance(0.2):
-		w.seen["callback refused"]++
+		w.saw("callback refused")
 		http.Error(out, "no", http.StatusInternalServerError)
 		return
 	case w.chance(0.1):
-		w.seen["callback redirected"]++
+		w.saw("callback redirected")
 		http.Redirect(out, r, "http://127.0.0.1:1/", http.StatusFound)
 		return
 	}
-	w.told[q.Get("orderid")] = q.Get("status")
+	w.mu.Lock()
+	before := w.told[id]
+	w.told[id] = status
+	w.mu.Unlock()
+	if before != "" && before != status {
+		w.note("order " + id + " was told as " + before + " and as " + status)
+	}
 	if w.chance(0.1) {
-		w.seen["callback received, answer lost"]++
+		w.saw("callback received, answer lost")
 		panic(http.ErrAbortHandler)
 	}
-	w.seen["callback answered"]++
+	w.saw("callback answered")
+}
+
+// note keeps something that is wrong for verify.
+func (w *world) note(wrong string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrong = append(w.wrong, wrong)
 }
 
 // everyEvent is what the seeds together must have seen.

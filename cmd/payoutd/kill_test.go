@@ -415,9 +415,11 @@ func (tr *trial) paid(ctx context.Context) map[payout.OrderID]int {
 	book, err := rail.Book(ctx)
 	check(tr.t, err)
 	amounts := make(map[payout.OrderID]string)
+	tr.mu.Lock()
 	for id, order := range tr.orders {
 		amounts[order] = tr.asked[id].amount
 	}
+	tr.mu.Unlock()
 	paid := make(map[payout.OrderID]int)
 	for _, entry := range book {
 		if entry.State != simulator.StatePaid {

@@ -1,0 +1,326 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"payout"
+	"payout/callback"
+	"payout/sign"
+	"payout/spec"
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// statusShows and callbackShows list the fields that tell a Connecting Party
+// what it has sent of a Receiver (3.5, AF 9). Nothing else shows it to anybody.
+var (
+	statusShows = map[*spec.Field]*spec.Param{
+		spec.FieldEmail:     spec.ReceiverEmail,
+		spec.FieldLastName:  spec.ReceiverLastName,
+		spec.FieldFirstName: spec.ReceiverFirstName,
+		spec.FieldPhone:     spec.ReceiverPhone,
+	}
+	callbackShows = map[string]*spec.Param{
+		"name":  spec.AccountName,
+		"email": spec.ReceiverEmail,
+		"phone": spec.ReceiverPhone,
+	}
+)
+
+const callbackToken = "SECRET-callback-token" // in the query of callback URLs
+
+// A search sends values that nobody may read and looks for them everywhere.
+type search struct {
+	*sandbox
+	values    map[string]string // what must not be found, to what it is
+	receiver  *httptest.Server
+	callbacks []url.Values
+	orders    []string // client_orderids of the accepted orders
+}
+
+// marker returns a value of a Sensitive parameter that occurs nowhere else.
+func marker(t *testing.T, p *spec.Param) string {
+	t.Helper()
+	switch p.Kind {
+	case spec.Line, spec.String:
+		return "SECRET-" + p.Name
+	case spec.Digits:
+		return "4987601234567891"
+	case spec.Phone:
+		return "+4987607654321"
+	case spec.IP:
+		return "198.18.76.54"
+	}
+	t.Fatalf("no marker for %s: a Sensitive parameter of kind %s is new", p.Name, p.Kind)
+	return ""
+}
+
+func newSearch(t *testing.T, db *storage.DB) *search {
+	t.Helper()
+	s := &search{sandbox: newSandboxOn(t, db), values: map[string]string{controlKey: "control key", callbackToken: "callback URL"}}
+	for _, c := range spec.Commands {
+		for _, u := range c.Params {
+			if u.Sensitive {
+				s.values[strings.TrimPrefix(marker(t, u.Param), "+")] = u.Name
+			}
+		}
+	}
+	failed := make(map[string]bool)
+	s.receiver = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.callbacks = append(s.callbacks, r.URL.Query()) // one at a time: DeliverDue waits for each
+		if order := r.URL.Query().Get("orderid"); !failed[order] {
+			failed[order] = true
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(s.receiver.Close)
+	policy := callback.Policy{AllowLoopback: true}
+	s.Gateway.URLs = policy
+	s.Gateway.Callbacks = callback.NewSender(callback.Settings{Policy: policy, Now: s.Gateway.Now})
+	t.Cleanup(s.Gateway.Callbacks.Close)
+	return s
+}
+
+// find fails the test for every secret value in a text, as it is or encoded.
+func (s *search) find(where, text string) {
+	s.t.Helper()
+	for value, what := range s.values {
+		if strings.Contains(text, value) || strings.Contains(text, url.QueryEscape(value)) {
+			s.t.Errorf("%s shows the %s", where, what)
+		}
+	}
+}
+
+// form is a body of a command with a value in every parameter, the Sensitive
+// ones with markers; parameters of other commands stand in it as unknown ones.
+func (s *search) form(c *spec.Command, clientOrderID string) []sign.Pair {
+	s.t.Helper()
+	pairs := []sign.Pair{{Name: "control_key", Value: controlKey}}
+	for _, command := range append([]*spec.Command{c}, spec.Commands...) {
+		for _, u := range command.Params {
+			if slices.ContainsFunc(pairs, func(p sign.Pair) bool { return p.Name == u.Name }) || u.Need == spec.Refused {
+				continue
+			}
+			value := u.Sample
+			switch {
+			case u.Sensitive:
+				value = marker(s.t, u.Param)
+			case u.Param == spec.ClientOrderID:
+				value = clientOrderID
+			case u.Param == spec.ServerCallbackURL:
+				value = s.receiver.URL + "/?token=" + callbackToken
+			case u.Param == spec.ControlSum:
+				value = controlKey // a client's slip
+			case u.Param == spec.NotifyURL || u.Param == spec.OrderNumber || u.Param == spec.ByRequestSN:
+				continue
+			}
+			pairs = append(pairs, sign.Pair{Name: u.Name, Value: value})
+		}
+	}
+	return pairs
+}
+
+func message4(c *spec.Command, form string) message {
+	return message{method: http.MethodPost, path: "/paynet/api/" + c.Path() + "/39915", login: login, body: form, unsigned: c.Auth == spec.Control}
+}
+
+// sendAndFind sends a message for a form and for a JSON reply and searches both.
+func (s *search) sendAndFind(what string, m message) {
+	s.t.Helper()
+	for _, accept := range []string{"*/*", "application/vnd.pay+json"} {
+		m.header = http.Header{"Accept": {accept}}
+		reply := s.send(m)
+		s.find(fmt.Sprintf("the reply to %s with %s", m.path, what), read(s.t, reply)+fmt.Sprint(reply.Header))
+	}
+}
+
+// refused sends everything that Sensitive values can be wrong in. Commands that
+// do not know a parameter ignore it.
+func (s *search) refused(c *spec.Command) {
+	s.t.Helper()
+	form := func(pairs ...sign.Pair) string {
+		return sign.EncodeForm(append(s.form(c, "refused-"+c.Name), pairs...))
+	}
+	s.sendAndFind("a wrong amount", message4(c, strings.Replace(form(), "amount=10.42", "amount=SECRET-amount", 1)))
+	for _, u := range spec.Payout.Params {
+		if !u.Sensitive {
+			continue
+		}
+		value := marker(s.t, u.Param)
+		encoded := sign.EncodeForm([]sign.Pair{{Name: u.Name, Value: value}})
+		without := strings.Replace(form(), encoded, "", 1)
+		s.sendAndFind("a repeated "+u.Name, message4(c, form(sign.Pair{Name: u.Name, Value: value})+"&"+encoded))
+		for _, wrong := range []string{strings.Repeat(value, 1+u.Length()/len(value)), value + "\n", "\x00" + value} {
+			s.sendAndFind("a wrong "+u.Name, message4(c, without+"&"+sign.EncodeForm([]sign.Pair{{Name: u.Name, Value: wrong}})))
+		}
+		for _, broken := range []string{"%ZZ", "%FF", "%"} {
+			s.sendAndFind("a broken "+u.Name, message4(c, form()+"&"+encoded+broken))
+		}
+		inQuery := message4(c, without)
+		inQuery.path += "?" + encoded
+		s.sendAndFind("a query", inQuery)
+		for _, alias := range u.Aliases {
+			s.sendAndFind("another "+alias, message4(c, form(sign.Pair{Name: alias, Value: value + "1"})))
+		}
+	}
+	s.unheard(c, form())
+}
+
+// unheard sends what is refused whatever the parameters are.
+func (s *search) unheard(c *spec.Command, form string) {
+	s.t.Helper()
+	for _, change := range []func(*message){
+		func(m *message) { m.unsigned = true },
+		func(m *message) { m.key = newKey(s.t) },
+		func(m *message) { m.login = controlKey },
+		func(m *message) { m.login = "DisabledMerchant" },
+		func(m *message) { m.method = http.MethodPut },
+		func(m *message) { m.path = "/paynet/api/" + c.Path() + "/" + controlKey },
+		func(m *message) { m.path = "/paynet/api/v4/" + controlKey + "/39915" },
+		func(m *message) { m.path = strings.Replace(m.path, "39915", "39916", 1) },
+		func(m *message) { m.path = strings.Replace(m.path, "39915", "39917", 1) },
+		func(m *message) { m.body += strings.Repeat("&a=", sign.FormPairsMax) },
+		func(m *message) { m.body += "&a=" + strings.Repeat("a", 1<<20) },
+	} {
+		m := message4(c, form)
+		change(&m)
+		s.sendAndFind("something else wrong", m)
+	}
+}
+
+// accepted makes orders by a command, and repeats them with other values.
+func (s *search) accepted(c *spec.Command) {
+	s.t.Helper()
+	if c.Type == "" || c == spec.PayoutPay {
+		return
+	}
+	id := "accepted-" + c.Name
+	form := s.form(c, id)
+	s.wantAccepted(c.Path(), message4(c, sign.EncodeForm(form)))
+	s.orders = append(s.orders, id)
+	for i, p := range form {
+		if u := slices.IndexFunc(c.Params, func(u spec.Use) bool { return u.Name == p.Name && u.Sensitive }); u >= 0 {
+			changed := slices.Clone(form)
+			changed[i].Value = c.Params[u].Sample
+			s.sendAndFind("another "+p.Name, message4(c, sign.EncodeForm(changed)))
+		}
+	}
+}
+
+// rails makes orders that the simulator treats in its ways.
+func (s *search) rails() {
+	s.t.Helper()
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	for i, account := range []string{"0987654321", "1987654321", "2000000010", "2000000020", "2000000021", "2000000040", "2000000050"} {
+		s.values[account] = "account " + account
+		m := goodPayout(fmt.Sprint("rail-", i))
+		m.body = strings.Replace(m.body, "1234567890", account, 1)
+		m.body += "&server_callback_url=" + url.QueryEscape(closed.URL+"/?token="+callbackToken)
+		s.wantAccepted("account "+account, m)
+		s.orders = append(s.orders, fmt.Sprint("rail-", i))
+	}
+}
+
+// finish works and delivers until nothing is due any more.
+func (s *search) finish() {
+	s.t.Helper()
+	for range 1000 {
+		worked, err := s.Gateway.WorkDue(s.t.Context())
+		check(s.t, err)
+		delivered, err := s.Gateway.DeliverDue(s.t.Context())
+		check(s.t, err)
+		if worked+delivered > 0 {
+			continue
+		}
+		due, err := s.Gateway.NextDue(s.t.Context())
+		check(s.t, err)
+		if due.IsZero() {
+			return
+		}
+		s.now = due
+	}
+	s.t.Error("work does not come to an end")
+}
+
+// ask sends the status commands and searches the fields that may not show
+// anything.
+func (s *search) ask() {
+	s.t.Helper()
+	for _, id := range s.orders {
+		for _, c := range []*spec.Command{spec.StatusV4, spec.StatusV2} {
+			body := "login=TestMerchant&client_orderid=" + id
+			if c.Auth == spec.Control {
+				body += "&control=" + sign.StatusControl(login, id, "", controlKey)
+			}
+			reply := read(s.t, s.send(message4(c, body)))
+			if field(reply, "type") != "status-response" {
+				s.t.Errorf("status of %s: %s", id, reply)
+			}
+			for line := range strings.Lines(reply) {
+				name, value, _ := strings.Cut(strings.Trim(line, "&\n"), "=")
+				shown := ""
+				for f, p := range statusShows {
+					if f.Name == name {
+						shown = marker(s.t, p)
+					}
+				}
+				if value != url.QueryEscape(shown) {
+					s.find("field "+name+" of "+c.Path(), value)
+				}
+			}
+		}
+	}
+}
+
+// searchCallbacks searches the parameters of callbacks. The receiver's own
+// token comes back to it alone.
+func (s *search) searchCallbacks() {
+	s.t.Helper()
+	approved := 0
+	for _, c := range s.callbacks {
+		if c.Get("token") != callbackToken {
+			s.t.Errorf("a callback came without the query of its URL: %v", c)
+		}
+		if c.Get("status") == string(payout.StatusApproved) {
+			approved++
+		}
+		for name, values := range c {
+			if p, shown := callbackShows[name]; name != "token" && !(shown && values[0] == marker(s.t, p)) {
+				s.find("parameter "+name+" of a callback", strings.Join(values, " "))
+			}
+		}
+	}
+	if approved == 0 {
+		s.t.Error("no callback came")
+	}
+}
+
+func TestNobodyReadsWhatIsSensitive(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		s := newSearch(t, db)
+		for _, c := range spec.Commands {
+			s.refused(c)
+			s.accepted(c)
+		}
+		s.rails()
+		s.find("the database before the work", storagetest.Dump(t, db))
+		s.finish()
+		s.ask()
+		s.searchCallbacks()
+		s.find("the log", s.log.String())
+		dump := storagetest.Dump(t, db)
+		s.find("the database", dump)
+		for _, id := range s.orders {
+			if !strings.Contains(dump, id) {
+				t.Errorf("the search does not work: the database does not show the client_orderid %s", id)
+			}
+		}
+	})
+}
