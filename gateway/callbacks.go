@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -149,8 +150,17 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Mess
 		Name: text(spec.AccountName), Email: text(spec.ReceiverEmail), Phone: text(spec.ReceiverPhone),
 		MerchantData: text(spec.MerchantData),
 	}
-	if party := g.Directory().Parties[order.PartyID]; party != nil {
-		m.ControlKey = party.ControlKey
+	party := g.Directory().Parties[order.PartyID]
+	if party == nil {
+		return m, fmt.Errorf("order %s belongs to a party that is not known", id)
+	}
+	m.ControlKey = party.ControlKey
+	requests, err := g.DB.Requests(ctx, id)
+	if err != nil {
+		return m, err
+	}
+	if len(requests) > 0 {
+		m.Serial = requests[0].Serial
 	}
 	if s.Gate != nil {
 		m.Descriptor = s.Gate.Descriptor

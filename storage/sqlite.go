@@ -31,6 +31,9 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
 	// The driver ignores options that it does not know, so check reads them back.
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(WAL)",
 		"synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
@@ -52,8 +55,17 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	return e, nil
 }
 
-// check makes sure that the settings that money depends on are in force, and
-// that the file is private: it holds hashes and sealed data.
+// makePrivate makes the file of a new database, for its owner's eyes only;
+// SQLite gives its other files the same mode.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	return file.Close()
+}
+
+// check makes sure that the settings that money depends on are in force.
 func (e *sqliteEngine) check(ctx context.Context) error {
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
 		var got string

@@ -38,6 +38,7 @@ func commands(t *testing.T) [][]string {
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
+	t.Parallel()
 	for _, words := range commands(t) {
 		line := strings.Join(append([]string{"payoutd"}, words...), " ")
 		r := execute(t.Context(), "", append(words, "--help")...)
@@ -54,6 +55,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 }
 
 func TestUnknownFlagsAndWordsExit2(t *testing.T) {
+	t.Parallel()
 	for _, words := range commands(t) {
 		r := execute(t.Context(), "", append(words, "--no-such-flag")...)
 		if r.code != 2 || r.out != "" || !strings.Contains(r.err, "unknown flag --no-such-flag") {
@@ -77,6 +79,7 @@ func TestUnknownFlagsAndWordsExit2(t *testing.T) {
 
 // Commands without errors of their own must still be ones that kong can run.
 func TestPlainCommandsPrint(t *testing.T) {
+	t.Parallel()
 	for want, args := range map[string][]string{
 		"payoutd development":                      {"version"},
 		"2000000003  79990000003  Paid ":           {"scenarios"},
@@ -339,6 +342,7 @@ func TestVectorsOfSignVerifyOnTheCommandLine(t *testing.T) {
 }
 
 func TestControlSumsAreTheDocumentationsAndHideTheKey(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		code int
 		want string
