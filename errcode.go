@@ -95,9 +95,9 @@ var errCodes = []CodeRow{
 	{CodeContradiction, KindValidation, 400, false, "Parameter {param} contradicts another parameter: {detail}", "The same value was sent under two names, or two that exclude each other."},
 	{CodeEncoding, KindValidation, 400, false, "The request body is not a valid form: {detail}", "application/x-www-form-urlencoded in UTF-8."},
 
-	{CodeControl, KindError, 403, false, "INVALID_CONTROL_CODE", "Check the order of the values, the control key and the ids; amounts are in minor units."},
+	{CodeControl, KindError, 400, false, "INVALID_CONTROL_CODE", "Check the order of the values, the control key and the ids; amounts are in minor units."},
 	{CodeEndpointUnknown, KindError, 404, false, "Endpoint not found", "The endpoint or endpoint group does not exist or belongs to another party."},
-	{CodeEndpointDisabled, KindError, 403, false, "Endpoint is disabled", "Ask the operator."},
+	{CodeEndpointDisabled, KindError, 409, false, "Endpoint is disabled", "Ask the operator."},
 	{CodeOrderUnknown, KindError, 404, false, "Order not found", "No order of yours has these ids."},
 	{CodeOrderNotUnique, KindError, 409, false, "client_orderid is not unique: send orderid too", "Several orders have this client_orderid."},
 	{CodeOrderExists, KindError, 409, false, "An order with this client_orderid exists with another {param}", "A repeated request must agree in every parameter; use a new client_orderid for a new order."},

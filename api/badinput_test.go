@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -81,7 +82,7 @@ func (s *sandbox) remembered() (payout.Request, error) {
 	s.t.Helper()
 	serial, err := payout.ParseSerialNumber(s.logged()["serial"].(string))
 	check(s.t, err)
-	return s.Gateway.DB.Request(s.t.Context(), serial)
+	return s.Gateway.DB.Request(s.t.Context(), 0, serial) // refused ones belong to order 0
 }
 
 // wantAccepted sends a message that makes an order or repeats one.
@@ -186,9 +187,6 @@ func TestNonceIsRememberedAsLongAsItsTimestampIsAccepted(t *testing.T) {
 	for _, off := range []time.Duration{-5 * time.Minute, -time.Second, 0, time.Second, 5 * time.Minute} {
 		for _, left := range []time.Duration{time.Second, time.Microsecond, 0} { // until the timestamp is refused
 			t.Run(fmt.Sprint(off, " off, ", left, " left"), func(t *testing.T) {
-				if off >= 0 && left == 0 {
-					t.Skip("gateway.Call.UseNonce has the nonce expire at the last moment of its timestamp, not after it")
-				}
 				s := newSandbox(t)
 				m := goodPayout("a")
 				m.nonce, m.at = "once", s.now.Add(off)
@@ -352,15 +350,16 @@ func TestDeniedPageIsTheSameForEveryReason(t *testing.T) {
 func TestSlowClientIsGivenUpAndStoresNothing(t *testing.T) {
 	s := newSandbox(t)
 	server := httptest.NewUnstartedServer(s)
-	server.Config.ReadTimeout = 100 * time.Millisecond
+	server.Config.ReadTimeout = 500 * time.Millisecond
 	server.Start()
 	defer server.Close()
 	m := goodPayout("slow")
+	authorization := s.authorize(m)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	check(t, err)
 	defer conn.Close()
 	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
-		"Authorization: %s\r\nContent-Length: %d\r\n\r\n%s", m.path, host, s.authorize(m), len(m.body), m.body[:len(m.body)-1])
+		"Authorization: %s\r\nContent-Length: %d\r\n\r\n%s", m.path, host, authorization, len(m.body), m.body[:len(m.body)-1])
 	check(t, err)
 	connection := bufio.NewReader(conn)
 	reply, err := http.ReadResponse(connection, nil)
@@ -377,6 +376,34 @@ func TestSlowClientIsGivenUpAndStoresNothing(t *testing.T) {
 	}
 	if n := s.orders(); n != 0 {
 		t.Errorf("%d orders, want none", n)
+	}
+}
+
+func TestOtherMethodsAreToldTheOneThatIsAllowed(t *testing.T) {
+	s := newSandbox(t)
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete} {
+		reply := s.send(message{method: method, path: payoutPath, unsigned: true})
+		if allow := reply.Header.Get("Allow"); reply.StatusCode != http.StatusMethodNotAllowed || allow != http.MethodPost {
+			t.Errorf("%s: answered %d with Allow: %q", method, reply.StatusCode, allow)
+		}
+	}
+}
+
+func TestInternalErrorIsLoggedAndNotTold(t *testing.T) {
+	s := newSandbox(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // so that the first serial-number cannot be read
+	for accept, status := range map[string]int{"*/*": http.StatusOK, "application/vnd.pay+json": http.StatusInternalServerError} {
+		r := httptest.NewRequestWithContext(gone, http.MethodPost, payoutPath, strings.NewReader(payoutForm("a")))
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if body := w.Body.String(); w.Code != status || !strings.Contains(body, "399") || strings.Contains(body, "context canceled") {
+			t.Errorf("answered %d %s, want %d and code 399 alone", w.Code, body, status)
+		}
+		if line := s.logged(); line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), "context canceled") {
+			t.Errorf("logged as %v", line)
+		}
 	}
 }
 

@@ -24,6 +24,11 @@ type Call struct {
 	nonce *storage.Nonce // still to be stored; nil when stored or not needed
 }
 
+// nonceMargin is how much longer than its timestamp a nonce is remembered: the
+// timestamp is accepted to the last moment of its window, and the clocks of
+// several nodes differ.
+const nonceMargin = time.Minute
+
 // UseNonce makes the call store its oauth_nonce with whatever it does. The
 // nonce may be forgotten when its timestamp has left the window.
 func (c *Call) UseNonce(nonce string, timestamp time.Time, window time.Duration) {
@@ -34,6 +39,7 @@ func (c *Call) UseNonce(nonce string, timestamp time.Time, window time.Duration)
 		if limit := c.Now.Add(window); expires.Before(limit) {
 			expires = limit
 		}
+		expires = expires.Add(nonceMargin)
 	}
 	c.nonce = &storage.Nonce{PartyID: c.Party.ID, Hash: sum[:16], Expires: expires}
 }

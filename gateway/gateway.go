@@ -48,7 +48,6 @@ type Gateway struct {
 
 // Settings are the operator's choices. The zero value of each means its default.
 type Settings struct {
-	NonceWindow         time.Duration // how long a nonce is remembered after its timestamp; negative: for ever
 	RailTimeout         time.Duration // longest call to a rail; default 60 s
 	ConfirmWithin       time.Duration // a payout-check without payout-pay is declined after this; default 24 h
 	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min

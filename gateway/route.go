@@ -7,17 +7,14 @@ import (
 	"payout/storage"
 )
 
-// ownEndpoint checks that the path names an enabled endpoint or group of the
-// caller. Somebody else's is as unknown as one that does not exist.
+// ownEndpoint checks that the path names an endpoint or group of the caller.
+// Somebody else's is as unknown as one that does not exist.
 func (g *Gateway) ownEndpoint(d *storage.Directory, c *Call) error {
 	unknown := &payout.Error{Code: payout.CodeEndpointUnknown}
 	if c.GroupID != 0 {
 		group := d.Groups[c.GroupID]
 		if group == nil || group.PartyID != c.Party.ID {
 			return unknown
-		}
-		if !group.Enabled {
-			return &payout.Error{Code: payout.CodeEndpointDisabled}
 		}
 		return nil
 	}
@@ -43,6 +40,9 @@ func (g *Gateway) route(d *storage.Directory, c *Call, currency payout.Currency)
 			return nil, payout.Errorf(payout.CodeCurrencyEndpoint, "currency", "%s is not among its currencies", currency)
 		}
 		return endpoint, nil
+	}
+	if !d.Groups[c.GroupID].Enabled {
+		return nil, &payout.Error{Code: payout.CodeEndpointDisabled}
 	}
 	var general *payout.Endpoint // one that takes any currency serves when none has just this one
 	for _, id := range d.Groups[c.GroupID].Endpoints {

@@ -48,14 +48,11 @@ func (g *Gateway) belongs(ctx context.Context, r *spec.Request, order *payout.Or
 	if err != nil {
 		return payout.Errorf(payout.CodeFormat, spec.ByRequestSN.Name, "it %s", err)
 	}
-	request, err := g.DB.Request(ctx, serial)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return err
-	}
-	if err != nil || request.OrderID != order.ID || request.PartyID != order.PartyID {
+	_, err = g.DB.Request(ctx, order.ID, serial)
+	if errors.Is(err, storage.ErrNotFound) {
 		return &payout.Error{Code: payout.CodeRequestUnknown}
 	}
-	return nil
+	return err
 }
 
 // findOrder finds the party's order by client_orderid and, when given, orderid.

@@ -157,15 +157,24 @@ func hexDigit(c byte) (value byte, ok bool) {
 
 // printableName returns s if it plainly is a parameter's name, else "". Errors
 // are logged, and text in a name's place may be anything: an account number
-// that was sent without its name, or a forged line for the log.
+// that was sent without its name, or a forged line for the log. Names have few
+// digits; an IBAN has many.
 func printableName(s string) string {
+	const digitsMax = 2
 	if s == "" || len(s) > 64 || !isLetter(s[0]) {
 		return ""
 	}
+	digits := 0
 	for i := range len(s) {
 		if !unreserved(s[i]) {
 			return ""
 		}
+		if '0' <= s[i] && s[i] <= '9' {
+			digits++
+		}
+	}
+	if digits > digitsMax {
+		return ""
 	}
 	return s
 }

@@ -176,9 +176,9 @@ func (db *DB) Requests(ctx context.Context, id payout.OrderID) ([]payout.Request
 	return db.requests(ctx, "order_id = $1 ORDER BY serial", int64(id))
 }
 
-// Request reads one request by its serial-number.
-func (db *DB) Request(ctx context.Context, serial payout.SerialNumber) (payout.Request, error) {
-	found, err := db.requests(ctx, "serial = $1", int64(serial))
+// Request reads one request of an order by its serial-number.
+func (db *DB) Request(ctx context.Context, id payout.OrderID, serial payout.SerialNumber) (payout.Request, error) {
+	found, err := db.requests(ctx, "order_id = $1 AND serial = $2", int64(id), int64(serial))
 	if err != nil || len(found) == 0 {
 		return payout.Request{}, cmp.Or(err, ErrNotFound)
 	}

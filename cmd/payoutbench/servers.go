@@ -76,7 +76,13 @@ func (c serveCeilingCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	door := &http.Server{Handler: ceiling{[]*rsa.PublicKey{key}}, ReadHeaderTimeout: 10 * time.Second}
+	logFile, err := os.Create(c.PublicKey + ".log")
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	handler := ceiling{[]*rsa.PublicKey{key}, slog.New(slog.NewJSONHandler(logFile, nil))}
+	door := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = door.Close() })
 	if err := door.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -84,19 +90,29 @@ func (c serveCeilingCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// ceiling does everything of a payout request that cannot be left out: HTTP,
-// reading, the signature, parsing, the reply. It stores nothing.
-type ceiling struct{ keys []*rsa.PublicKey }
+// ceiling does everything of a payout request but storing it: HTTP, reading,
+// the signature, parsing, the reply with its headers, the line in the log.
+type ceiling struct {
+	keys []*rsa.PublicKey
+	log  *slog.Logger
+}
 
 func (c ceiling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	reply, err := c.serve(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html;charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
+	for name, value := range map[string]string{"Server": "server", "Vary": "Accept-Encoding", "X-XSS-Protection": "1", "X-Content-Type-Options": "nosniff",
+		"Strict-Transport-Security": "max-age=31536000", "Content-Language": "en-US", "Content-Type": "text/html;charset=utf-8",
+		"Content-Length": strconv.Itoa(len(reply))} {
+		w.Header().Set(name, value)
+	}
 	_, _ = w.Write(reply)
+	c.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("serial", payout.SerialNumber(1).String()), slog.String("verdict", "ok"),
+		slog.Int("http_status", http.StatusOK), slog.Duration("took", time.Since(began)), slog.String("remote", r.RemoteAddr),
+		slog.String("command", spec.Payout.Path()), slog.Int64("endpoint", 1), slog.String("login", benchLogin))
 }
 
 func (c ceiling) serve(r *http.Request) ([]byte, error) {

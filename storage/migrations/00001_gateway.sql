@@ -82,21 +82,23 @@ CREATE TABLE nonces (
 ) {{without rowid}};
 CREATE INDEX nonces_expired ON nonces (expires_us);
 
+-- Requests are kept with their order: one tree finds them by order, and by
+-- order and serial-number. Refused ones have order 0.
 CREATE TABLE requests (
-	serial {{id}},
+	order_id BIGINT NOT NULL,
+	serial BIGINT NOT NULL,
 	party_id BIGINT NOT NULL,
 	endpoint_id BIGINT NOT NULL,
 	group_id BIGINT NOT NULL,
 	command TEXT NOT NULL,
 	client_orderid TEXT NOT NULL,
-	order_id BIGINT NOT NULL,
 	error_code BIGINT NOT NULL,
 	error_message TEXT NOT NULL,
 	note TEXT NOT NULL,
 	remote_address TEXT NOT NULL,
-	at_us BIGINT NOT NULL
-);
-CREATE INDEX requests_of_order ON requests (order_id) WHERE order_id > 0;
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (order_id, serial)
+) {{without rowid}};
 
 -- repeat_no is 0 where a client_orderid may occur once, and the order's own id
 -- where repeats are allowed: one index guards and finds.
