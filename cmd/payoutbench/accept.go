@@ -24,14 +24,17 @@ import (
 	"payout/vault"
 )
 
-const benchLogin = "BenchMerchant"
+const (
+	benchLogin      = "BenchMerchant"
+	ceilingRequests = 2000
+)
 
 type acceptCmd struct {
 	Connections int           `default:"64" help:"Connections at once (default: ${default})."`
-	Duration    time.Duration `default:"8s" help:"Length of each measurement of the gateway (default: ${default})."`
-	Rounds      int           `default:"3" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
+	Duration    time.Duration `default:"3s" help:"Length of each measurement (default: ${default})."`
+	Rounds      int           `default:"5" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
 	Bits        int           `default:"2048" enum:"2048,3072,4096" help:"RSA key length (default: ${default})."`
-	PerSecond   int           `default:"4500" help:"Requests to sign beforehand for each second (default: ${default})."`
+	PerSecond   int           `default:"10000" help:"Requests to sign beforehand for each second (default: ${default})."`
 	Database    string        `placeholder:"URL" help:"An empty PostgreSQL database (default: an SQLite file in --dir)."`
 	Dir         string        `placeholder:"FOLDER" help:"Folder for files, on the disk to measure (default: a temporary one)."`
 	Profile     string        `placeholder:"FILE" help:"Write a CPU profile of the gateway."`
@@ -72,17 +75,26 @@ func (c acceptCmd) Run(ctx context.Context) error {
 
 	fmt.Printf("accept: %s, %d connections, RSA-%d, %d CPUs, orders %s\n\n", engine, c.Connections, c.Bits, runtime.NumCPU(),
 		map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
+	// Everything is signed beforehand, so that ceiling and gateway are measured
+	// close together. The ceiling remembers no nonces and takes the same again.
+	again, err := prepare(ctx, top.address, key, ceilingRequests)
+	if err != nil {
+		return err
+	}
+	once, err := prepare(ctx, gateway.address, key, c.Rounds*int(c.Duration.Seconds()*float64(c.PerSecond)))
+	if err != nil {
+		return err
+	}
 	fmt.Printf("%-7s %12s %12s %8s %10s %10s %8s\n", "round", "ceiling/s", "accepted/s", "ratio", "p50", "p99", "errors")
 	var ceilings, rates, ratios []float64
 	failures := 0
 	for round := 1; round <= c.Rounds && ctx.Err() == nil; round++ {
-		ceiling, err := c.measure(ctx, top, key, c.Duration/2)
-		if err != nil {
-			return err
-		}
-		got, err := c.measure(ctx, gateway, key, c.Duration)
-		if err != nil {
-			return err
+		ceiling := load(top.address, again, true, c.Connections, c.Duration)
+		n := len(once) / (c.Rounds - round + 1)
+		got := load(gateway.address, once[:n], false, c.Connections, c.Duration)
+		once = once[n:]
+		if got.took < c.Duration*9/10 {
+			fmt.Printf("        (all %d requests were sent after %s: raise --per-second)\n", n, got.took.Round(time.Millisecond))
 		}
 		ratio := got.perSecond() / ceiling.perSecond()
 		fmt.Printf("%-7d %12.0f %12.0f %8.2f %10s %10s %8d\n", round, ceiling.perSecond(), got.perSecond(), ratio,
@@ -150,19 +162,6 @@ func (c acceptCmd) setUp(ctx context.Context, public *rsa.PublicKey) error {
 	return errors.Join(err, db.Close())
 }
 
-// measure signs enough requests for one server, then sends them.
-func (c acceptCmd) measure(ctx context.Context, p *process, key *rsa.PrivateKey, duration time.Duration) (measurement, error) {
-	requests, err := prepare(ctx, p.address, key, int(duration.Seconds()*float64(c.PerSecond)))
-	if err != nil {
-		return measurement{}, err
-	}
-	m := load(p.address, requests, c.Connections, duration)
-	if m.accepted+m.errors == len(requests) && m.took < duration*9/10 {
-		fmt.Printf("        (all %d requests were sent after %s: raise --per-second)\n", len(requests), m.took.Round(time.Millisecond))
-	}
-	return m, nil
-}
-
 // prepare signs n payouts on all cores: signing costs more than everything
 // that is measured. Progress goes to the terminal.
 func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
@@ -173,7 +172,7 @@ func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([
 	for worker := range runtime.NumCPU() {
 		wait.Go(func() {
 			for i := worker; i < n && ctx.Err() == nil; i += runtime.NumCPU() {
-				request, err := signedPayout(address, key)
+				request, err := signedPayout(address, key, fmt.Sprintf("INV-%08d", i))
 				if err != nil {
 					failed.Store(&err)
 					return
@@ -193,10 +192,11 @@ func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([
 	return requests, ctx.Err()
 }
 
-// signedPayout is the HTTP request of a payout like the seed's, in bytes.
-func signedPayout(address string, key *rsa.PrivateKey) ([]byte, error) {
+// signedPayout is the HTTP request of a payout like the seed's, in bytes. Its
+// client_orderid grows like a merchant's invoice numbers; the nonce is random.
+func signedPayout(address string, key *rsa.PrivateKey, clientOrderID string) ([]byte, error) {
 	form := []sign.Pair{{Name: "account_name", Value: "John Q. Public"}, {Name: "account_number", Value: "1234567890"}, {Name: "amount", Value: "10.42"},
-		{Name: "client_orderid", Value: rand.Text()}, {Name: "currency", Value: "USD"}, {Name: "routing_number", Value: "15"}}
+		{Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"}, {Name: "routing_number", Value: "15"}}
 	const path = "/paynet/api/v4/payout/1"
 	authorization, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: "http://" + address + path, Form: form},
 		sign.Credentials{ConsumerKey: benchLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, key)

@@ -33,9 +33,9 @@ func (m measurement) percentile(p float64) time.Duration {
 	return m.waits[min(int(float64(len(m.waits))*p/100), len(m.waits)-1)]
 }
 
-// load sends prepared requests on some connections, each at most once, until
-// the time is up or none is left.
-func load(address string, requests [][]byte, connections int, duration time.Duration) measurement {
+// load sends prepared requests on some connections until the time is up or none
+// is left. Each is sent once, unless they are to be sent again and again.
+func load(address string, requests [][]byte, again bool, connections int, duration time.Duration) measurement {
 	var (
 		all   measurement
 		mu    sync.Mutex
@@ -46,11 +46,11 @@ func load(address string, requests [][]byte, connections int, duration time.Dura
 	take := func() []byte {
 		mu.Lock()
 		defer mu.Unlock()
-		if next == len(requests) || time.Since(began) >= duration {
+		if !again && next == len(requests) || time.Since(began) >= duration {
 			return nil
 		}
 		next++
-		return requests[next-1]
+		return requests[(next-1)%len(requests)]
 	}
 	for range connections {
 		wait.Go(func() {

@@ -105,8 +105,9 @@ func TestKilledGatewayPaysOnceAndLosesNothing(t *testing.T) {
 	kills := tr.killNowAndThen(ctx)
 	clients.Wait()
 	t.Logf("%d orders are acknowledged after %d kills, %d had to be asked again: %s", len(tr.orders), kills, len(tr.repeated), time.Since(began))
-	tr.wait(ctx, "callbacks of all orders", func() bool { return len(tr.statuses) >= killOrders() })
-	t.Logf("all orders are final, %d callbacks came: %s", tr.callbacks, time.Since(began))
+	callbacks := 0
+	tr.wait(ctx, "callbacks of all orders", func() bool { callbacks = tr.callbacks; return len(tr.statuses) >= killOrders() })
+	t.Logf("all orders are final, %d callbacks came: %s", callbacks, time.Since(began))
 
 	told := tr.askStatuses(ctx)
 	tr.terminate()
@@ -375,7 +376,9 @@ func (tr *trial) askStatuses(ctx context.Context) map[payout.OrderID]payout.Stat
 			tr.t.Fatalf("status of %s: %v", id, err)
 		}
 		status := payout.Status(reply.Get("status"))
+		tr.mu.Lock() // a callback may come once more
 		callback := tr.statuses[order.String()]
+		tr.mu.Unlock()
 		if !status.Final() || reply.Get("paynet-order-id") != order.String() || callback["status"] != string(status) || callback["client_orderid"] != id {
 			tr.t.Errorf("%s: acknowledged as %s, callback %v, status %v", id, order, callback, reply)
 		}
