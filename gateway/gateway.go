@@ -69,9 +69,13 @@ func (s Settings) railTimeout() time.Duration     { return or(s.RailTimeout, tim
 func (s Settings) confirmWithin() time.Duration   { return or(s.ConfirmWithin, 24*time.Hour) }
 func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout, 30*time.Second) }
 
+// leaseMargin is how much longer than a call to a rail a lease is: time to store
+// the intent before it and the outcome after it.
+const leaseMargin = 5 * time.Second
+
 // lease is how long a claimed order belongs to its worker: longer than any
 // step that the worker takes, so that a lease that ends means a dead worker.
-func (s Settings) lease() time.Duration { return s.railTimeout() + 15*time.Second }
+func (s Settings) lease() time.Duration { return s.railTimeout() + leaseMargin }
 
 // Directory returns the set-up as last read.
 func (g *Gateway) Directory() *storage.Directory { return g.directory.Load() }

@@ -154,6 +154,11 @@ func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Or
 	}
 	o.Stage, o.Version, o.Attempts, o.Polls = payout.Sending, o.Version+1, intent.Attempts, 0
 
+	if late := g.Now().Sub(now); late > leaseMargin/2 || late < -leaseMargin/2 {
+		// The disk was slow, or the clock jumped: the lease could end during the call, and
+		// another worker would ask about a payment that is still on its way.
+		return g.record(o, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)), true)
+	}
 	outcome := g.call(rail.Payout, gate, o)
 	c.record(outcome, g.Now(), g.Random())
 	return g.record(o, outcome, true)

@@ -205,9 +205,12 @@ func (s *server) drain(failed <-chan error) error {
 func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struct{}) error {
 	grace, cancel := context.WithTimeout(context.Background(), s.config.Grace)
 	defer cancel()
+	// Slow clients get half of the grace, so that the workers have some too.
+	closing, cancelClosing := context.WithTimeout(grace, s.config.Grace/2)
+	defer cancelClosing()
 	var err error
 	for _, door := range doors {
-		if e := door.Shutdown(grace); e != nil {
+		if e := door.Shutdown(closing); e != nil {
 			err = errors.Join(err, fmt.Errorf("close a door: %w", e), door.Close())
 		}
 	}

@@ -27,7 +27,7 @@ func (tx *Tx) insert(what, sql string, args ...any) (int64, error) {
 	var id int64
 	err := readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&id) }, sql, args...)
 	if errors.Is(err, ErrNotFound) {
-		return 0, fmt.Errorf("add %s: %w", what, ErrExists)
+		return 0, fmt.Errorf("add %s: one of the same name or id %w", what, ErrExists)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("add %s: %w", what, err)

@@ -82,6 +82,8 @@ func (e *sqliteEngine) check(ctx context.Context) error {
 func (e *sqliteEngine) ping(ctx context.Context) error { return e.read.PingContext(ctx) }
 
 func (e *sqliteEngine) close() error {
+	e.writing.Lock()
+	defer e.writing.Unlock()
 	var err error
 	if e.writer != nil {
 		for _, s := range e.stmts {
