@@ -33,6 +33,9 @@ type Handler struct {
 	TimestampWindow time.Duration
 	Location        *time.Location // zone of dates in replies; nil is UTC
 	Log             *slog.Logger
+	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
+	// door alone by it.
+	Pay func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error)
 }
 
 // An exchange is one request on its way to its reply.

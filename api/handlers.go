@@ -12,7 +12,11 @@ import (
 
 // payout answers the commands that create an order.
 func (h *Handler) payout(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
-	order, err := h.Gateway.Payout(ctx, &e.Call, r)
+	pay := h.Pay
+	if pay == nil {
+		pay = h.Gateway.Payout
+	}
+	order, err := pay(ctx, &e.Call, r)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	doors := []*http.Server{s.door(s.handler())}
+	doors := []*http.Server{Door(s.handler(), s.log)}
 	doors[0].TLSConfig = s.tls
 	listeners := []net.Listener{listener}
 	addresses := Addresses{API: listener.Addr().String()}
@@ -145,7 +145,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
-		doors, listeners = append(doors, s.door(mux)), append(listeners, l)
+		doors, listeners = append(doors, Door(mux, s.log)), append(listeners, l)
 		addresses.Metrics = l.Addr().String()
 	}
 
@@ -223,9 +223,10 @@ func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struc
 	return err
 }
 
-func (s *server) door(h http.Handler) *http.Server {
+// Door makes the HTTP server of a door, with the limits on clients.
+func Door(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: headerMax, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+		IdleTimeout: idleTimeout, MaxHeaderBytes: headerMax, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 }
 
 // handler is the main door. It does not use http.ServeMux, which redirects

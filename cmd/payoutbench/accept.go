@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,10 +57,13 @@ func (c acceptCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.setUp(ctx, &key.PublicKey); err != nil {
-		return fmt.Errorf("set up: %w", err)
+	ceilingDatabase := filepath.Join(c.Dir, "ceiling.db")
+	for _, database := range []string{c.Database, ceilingDatabase} {
+		if err := c.setUp(ctx, database, &key.PublicKey); err != nil {
+			return fmt.Errorf("set up: %w", err)
+		}
 	}
-	top, err := start("serve-ceiling", "--public-key", c.publicKeyFile())
+	top, err := start("serve-ceiling", "--database", ceilingDatabase, "--dir", c.Dir)
 	if err != nil {
 		return err
 	}
@@ -124,22 +125,13 @@ func (c acceptCmd) rounds(ctx context.Context, top, gateway *process, again, onc
 	return failures
 }
 
-func (c acceptCmd) publicKeyFile() string { return filepath.Join(c.Dir, "bench.pub") }
-
 // setUp creates the party and its endpoint 1.
-func (c acceptCmd) setUp(ctx context.Context, public *rsa.PublicKey) error {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.publicKeyFile(), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
-		return err
-	}
+func (c acceptCmd) setUp(ctx context.Context, database string, public *rsa.PublicKey) error {
 	v, err := vault.Open(filepath.Join(c.Dir, "master.key"))
 	if err != nil {
 		return err
 	}
-	db, err := storage.Open(ctx, c.Database, v)
+	db, err := storage.Open(ctx, database, v)
 	if err != nil {
 		return err
 	}

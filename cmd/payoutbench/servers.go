@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -17,12 +17,13 @@ import (
 	"syscall"
 	"time"
 
-	"crypto/rsa"
-
 	"payout"
+	"payout/api"
+	"payout/gateway"
 	"payout/server"
-	"payout/sign"
 	"payout/spec"
+	"payout/storage"
+	"payout/vault"
 )
 
 // Both servers are processes of their own, like a gateway in production, and
@@ -36,6 +37,7 @@ type serveGatewayCmd struct {
 
 // Run serves the gateway until the process is told to stop.
 func (c serveGatewayCmd) Run(ctx context.Context) error {
+	server.Tune()
 	logFile, err := os.Create(c.Dir + "/payoutd.log")
 	if err != nil {
 		return err
@@ -58,17 +60,32 @@ func (c serveGatewayCmd) Run(ctx context.Context) error {
 }
 
 type serveCeilingCmd struct {
-	PublicKey string `required:"" help:"Key file of the only party."`
+	Database string `required:"" help:"Set-up of its own, like the gateway's."`
+	Dir      string `required:"" help:"Folder of the key file."`
 }
 
-// Run serves the ceiling until the process is told to stop.
+// Run serves the ceiling until the process is told to stop: the gateway's own
+// door with its limits, signature check, parsing, reply and log, and behind it
+// nothing that stores.
 func (c serveCeilingCmd) Run(ctx context.Context) error {
-	pem, err := os.ReadFile(c.PublicKey)
+	server.Tune()
+	logFile, err := os.Create(c.Dir + "/ceiling.log")
 	if err != nil {
 		return err
 	}
-	key, err := sign.ParsePublicKey(pem)
+	defer logFile.Close()
+	log := slog.New(slog.NewJSONHandler(logFile, nil))
+	v, err := vault.Open(c.Dir + "/master.key")
 	if err != nil {
+		return err
+	}
+	db, err := storage.Open(ctx, c.Database, v)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	g := &gateway.Gateway{DB: db, Vault: v, Now: time.Now, Random: rand.Float64, Log: log}
+	if err := g.Reload(ctx); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,13 +93,7 @@ func (c serveCeilingCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	logFile, err := os.Create(c.PublicKey + ".log")
-	if err != nil {
-		return err
-	}
-	defer logFile.Close()
-	handler := ceiling{[]*rsa.PublicKey{key}, slog.New(slog.NewJSONHandler(logFile, nil))}
-	door := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	door := server.Door(&api.Handler{Gateway: g, ContextPath: "/paynet", TimestampWindow: 5 * time.Minute, Log: log, Pay: payNothing}, log)
 	context.AfterFunc(ctx, func() { _ = door.Close() })
 	if err := door.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -90,54 +101,9 @@ func (c serveCeilingCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// ceiling does everything of a payout request but storing it: HTTP, reading,
-// the signature, parsing, the reply with its headers, the line in the log.
-type ceiling struct {
-	keys []*rsa.PublicKey
-	log  *slog.Logger
-}
-
-func (c ceiling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	reply, err := c.serve(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusForbidden)
-		return
-	}
-	for name, value := range map[string]string{"Server": "server", "Vary": "Accept-Encoding", "X-XSS-Protection": "1", "X-Content-Type-Options": "nosniff",
-		"Strict-Transport-Security": "max-age=31536000", "Content-Language": "en-US", "Content-Type": "text/html;charset=utf-8",
-		"Content-Length": strconv.Itoa(len(reply))} {
-		w.Header().Set(name, value)
-	}
-	_, _ = w.Write(reply)
-	c.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("serial", payout.SerialNumber(1).String()), slog.String("verdict", "ok"),
-		slog.Int("http_status", http.StatusOK), slog.Duration("took", time.Since(began)), slog.String("remote", r.RemoteAddr),
-		slog.String("command", spec.Payout.Path()), slog.Int64("endpoint", 1), slog.String("login", benchLogin))
-}
-
-func (c ceiling) serve(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	form, err := sign.ParseForm(string(body))
-	if err != nil {
-		return nil, err
-	}
-	oauth, err := sign.ParseAuthorization(r.Header.Get("Authorization"))
-	if err != nil {
-		return nil, err
-	}
-	if err := sign.Verify(sign.Request{Method: r.Method, URL: "http://" + r.Host + r.URL.EscapedPath(), Form: form}, oauth, c.keys); err != nil {
-		return nil, err
-	}
-	request, err := spec.Payout.Parse(form)
-	if err != nil {
-		return nil, err
-	}
-	return spec.AsyncReply.New().Set(spec.FieldSerial, payout.SerialNumber(1).String()).
-		Set(spec.FieldMerchantOrder, request.Text(spec.ClientOrderID)).Set(spec.FieldPaynetOrder, "1").
-		Set(spec.FieldEndpoint, "1").Form()
+// payNothing answers like the gateway, and forgets.
+func payNothing(_ context.Context, c *gateway.Call, r *spec.Request) (*payout.Order, error) {
+	return &payout.Order{ID: 1, EndpointID: c.EndpointID, ClientOrderID: r.Text(spec.ClientOrderID)}, nil
 }
 
 // A process is one of the two servers, running.

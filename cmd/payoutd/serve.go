@@ -45,6 +45,7 @@ func (c serveCmd) config() server.Config {
 // Run serves until the process is told to stop.
 func (c serveCmd) Run(ctx context.Context, t terminal) error {
 	log := slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	server.Tune()
 	return server.Run(ctx, c.config(), log, nil)
 }
 
