@@ -103,7 +103,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 func (g *Gateway) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { g.every(ctx, or(g.Settings.ReloadEvery, 2*time.Second), "reload", g.Reload) })
-	workers.Go(func() { g.every(ctx, time.Minute, "forget nonces", g.forgetNonces) })
+	workers.Go(func() { g.every(ctx, forgetPause, "forget nonces", g.forgetNonces) })
 	workers.Go(func() { g.runCallbacks(ctx) })
 	workers.Go(func() { g.runGates(ctx) })
 	workers.Wait()
@@ -139,18 +139,25 @@ func (g *Gateway) guarded(fn func() error) (err error) {
 	return fn()
 }
 
-const forgetAtOnce = 2000 // nonces in one transaction, so that it stays short
+const (
+	forgetAtOnce = 1000        // nonces looked at in one transaction, so that it stays short
+	forgetPause  = time.Minute // between sweeps
+)
 
-// forgetNonces deletes expired nonces a few at a time.
+// forgetNonces sweeps the table of nonces, a few at a time.
 func (g *Gateway) forgetNonces(ctx context.Context) error {
+	var place storage.NonceKey
 	for ctx.Err() == nil {
-		var n int64
 		err := g.DB.Transact(ctx, g.Now(), func(tx *storage.Tx) (err error) {
-			n, err = tx.ForgetNonces(forgetAtOnce)
+			place, err = tx.ForgetNonces(place, forgetAtOnce)
 			return err
 		})
-		if err != nil || n < forgetAtOnce {
+		if err != nil || place.PartyID == 0 {
 			return err
+		}
+		select { // a large table is swept at leisure
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	return nil

@@ -204,13 +204,37 @@ func (db *DB) requests(ctx context.Context, where string, args ...any) ([]payout
 	return found, nil
 }
 
-// ForgetNonces deletes up to limit nonces that expired before now and tells
-// how many it deleted.
-func (tx *Tx) ForgetNonces(limit int) (int64, error) {
-	n, err := tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (party_id, nonce) IN
-		(SELECT party_id, nonce FROM nonces WHERE expires_us <= $1 ORDER BY expires_us LIMIT $2)`, us(tx.Now), int64(limit))
+// A NonceKey is a place in the table of nonces; the zero value is its start.
+type NonceKey struct {
+	PartyID payout.PartyID
+	Hash    []byte
+}
+
+// ForgetNonces looks at up to limit nonces that follow a place and deletes the
+// expired ones. It returns the place that it came to, and the zero value at the
+// table's end: who calls it again and again sweeps the whole table.
+func (tx *Tx) ForgetNonces(after NonceKey, limit int) (NonceKey, error) {
+	from := append([]byte{}, after.Hash...) // not nil: that would be NULL
+	var last NonceKey
+	n := 0
+	err := readAll(tx.ctx, tx.conn, func(r rows) error {
+		n++
+		return r.Scan(&last.PartyID, &last.Hash)
+	}, `SELECT party_id, nonce FROM nonces WHERE (party_id, nonce) > ($1, $2)
+		ORDER BY party_id, nonce LIMIT $3`, int64(after.PartyID), from, int64(limit))
 	if err != nil {
-		return 0, fmt.Errorf("forget nonces: %w", err)
+		return after, fmt.Errorf("look for expired nonces: %w", err)
 	}
-	return n, nil
+	if n == 0 {
+		return NonceKey{}, nil
+	}
+	_, err = tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (party_id, nonce) > ($1, $2) AND (party_id, nonce) <= ($3, $4)
+		AND expires_us <= $5`, int64(after.PartyID), from, int64(last.PartyID), last.Hash, us(tx.Now))
+	if err != nil {
+		return after, fmt.Errorf("forget nonces: %w", err)
+	}
+	if n < limit {
+		return NonceKey{}, nil
+	}
+	return last, nil
 }

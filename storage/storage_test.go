@@ -152,15 +152,36 @@ func TestUsedNonceStoresNothing(t *testing.T) {
 	})
 }
 
-func TestForgetNoncesDeletesExpiredOnesOnly(t *testing.T) {
+func TestForgetNoncesSweepsTheTableAndDeletesExpiredOnesOnly(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		for i := range byte(10) {
-			accept(t, db, storage.Acceptance{Nonce: &storage.Nonce{PartyID: 1, Hash: []byte{i}, Expires: noon.Add(time.Duration(i) * time.Second)}})
+		nonce := func(party payout.PartyID, i byte) *storage.Nonce {
+			return &storage.Nonce{PartyID: party, Hash: []byte{i}, Expires: noon.Add(time.Duration(i) * time.Second)}
 		}
-		var n int64
-		err := db.Transact(t.Context(), noon.Add(4*time.Second), func(tx *storage.Tx) (err error) { n, err = tx.ForgetNonces(100); return err })
-		if err != nil || n != 5 {
-			t.Errorf("%d nonces forgotten, want 5: %v", n, err)
+		for i := range byte(10) {
+			accept(t, db, storage.Acceptance{Nonce: nonce(1, i)})
+			accept(t, db, storage.Acceptance{Nonce: nonce(2, i)})
+		}
+		var place storage.NonceKey
+		steps := 0
+		for steps == 0 || place.PartyID != 0 {
+			err := db.Transact(t.Context(), noon.Add(4*time.Second), func(tx *storage.Tx) (err error) {
+				place, err = tx.ForgetNonces(place, 3)
+				return err
+			})
+			if err != nil || steps > 20 {
+				t.Fatalf("after %d steps: %v", steps, err)
+			}
+			steps++
+		}
+		for i := range byte(10) {
+			for _, party := range []payout.PartyID{1, 2} {
+				// The nonce is fresh to the table at noon only when it was forgotten.
+				got := accept(t, db, storage.Acceptance{Nonce: nonce(party, i)})
+				forgotten := i <= 4
+				if i > 0 && got.NonceUsed == forgotten {
+					t.Errorf("nonce %d of party %d: used %v, forgotten %v", i, party, got.NonceUsed, forgotten)
+				}
+			}
 		}
 	})
 }
