@@ -54,7 +54,7 @@ type Order struct {
 	PartyID       PartyID
 	EndpointID    EndpointID // the endpoint that was chosen, also on group calls
 	GroupID       GroupID    // 0 unless the request named a group
-	Command       string     // the command that created it, such as payout
+	Command       string     // the command that created it, with its version, such as v4/payout
 	Type          TransactionType
 	ClientOrderID string
 	Amount        Amount
@@ -80,9 +80,9 @@ type Order struct {
 type Request struct {
 	Serial        SerialNumber
 	PartyID       PartyID
-	EndpointID    EndpointID
-	GroupID       GroupID
-	Command       string // with its version, such as v4/payout
+	EndpointID    EndpointID // from the path, or the one that was chosen for a new order; or 0
+	GroupID       GroupID    // from the path, or 0
+	Command       string     // with its version, such as v4/payout
 	ClientOrderID string
 	OrderID       OrderID // 0 when the request was refused
 	ErrorCode     ErrCode // 0 when it was accepted

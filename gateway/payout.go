@@ -61,7 +61,7 @@ func (g *Gateway) newOrder(ctx context.Context, d *storage.Directory, c *Call, r
 	position, gate := gateAfter(d, endpoint, -1, r.Amount.Currency)
 	order := &payout.Order{
 		ID: id, PartyID: c.Party.ID, EndpointID: endpoint.ID, GroupID: c.GroupID,
-		Command: c.Command.Name, Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID),
+		Command: c.Command.Path(), Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID),
 		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: hash,
 		Stage: payout.Starting, GatePosition: position, GateID: gate.ID, CreatedAt: c.Now,
 	}
@@ -149,7 +149,7 @@ func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*pay
 // payable tells whether payout-pay has moved the order already; an error says
 // why it cannot move it.
 func (g *Gateway) payable(ctx context.Context, order *payout.Order) (paid bool, err error) {
-	if order.Command != spec.PayoutCheck.Name {
+	if order.Command != spec.PayoutCheck.Path() {
 		return false, &payout.Error{Code: payout.CodeNotTwoStep}
 	}
 	switch order.Stage {

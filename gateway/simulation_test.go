@@ -388,7 +388,7 @@ func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
 		return err
 	}
 	stage := payout.Starting
-	if order.Command == spec.PayoutCheck.Name {
+	if order.Command == spec.PayoutCheck.Path() {
 		stage = payout.Checking
 	}
 	for _, m := range history {

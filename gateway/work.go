@@ -390,7 +390,7 @@ func payment(o *payout.Order, gate *payout.Gate, at time.Time) processor.Payment
 			ZipCode: text(spec.ReceiverZipCode), Address1: text(spec.ReceiverAddress1), IPAddress: text(spec.IPAddress),
 		},
 	}
-	if o.Command == spec.WithdrawalSBP.Name {
+	if o.Command == spec.WithdrawalSBP.Path() {
 		p.Receiver.BankID = text(spec.BankID)
 	}
 	return p

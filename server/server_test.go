@@ -270,7 +270,7 @@ func TestProbesAnswerAndMetricsHaveADoorOfTheirOwn(t *testing.T) {
 		}
 	}
 	_, body := h.get(metrics + "/metrics")
-	for _, series := range []string{`payoutd_orders_accepted_total{command="payout"} 2`, `payoutd_rail_answers_total{gate="Bank",result="approved"} 1`,
+	for _, series := range []string{`payoutd_orders_accepted_total{command="v4/payout"} 2`, `payoutd_rail_answers_total{gate="Bank",result="approved"} 1`,
 		`payoutd_order_seconds_count{stage="approved"} 1`, "payoutd_rail_seconds_bucket", "go_goroutines", "process_open_fds"} {
 		if !strings.Contains(body, series) {
 			t.Errorf("/metrics has no %s in\n%s", series, body)

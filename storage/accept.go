@@ -127,20 +127,22 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	})
 	args := make([][]any, len(with))
 	for i, a := range with {
-		o := a.Order
+		o, r := a.Order, cmp.Or(a.Request, new(payout.Request))
 		repeat := int64(0)
 		if !a.Unique {
 			repeat = int64(o.ID)
 		}
 		args[i] = []any{int64(o.ID), int64(o.PartyID), int64(o.EndpointID), int64(o.GroupID), o.Command, string(o.Type),
 			o.ClientOrderID, repeat, o.Amount.Currency.String(), o.Amount.Minor, a.params, o.ReceiverMask, o.ReceiverHash,
-			string(o.Stage), int64(o.GatePosition), int64(o.GateID), us(o.CreatedAt), us(o.ExpiresAt), us(a.DueAt)}
+			string(o.Stage), int64(o.GatePosition), int64(o.GateID), us(o.CreatedAt), us(o.ExpiresAt), us(a.DueAt),
+			int64(r.Serial), r.RemoteAddress, r.Note}
 	}
 	stored, err := tx.each(ctx, `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type,
 			client_orderid, repeat_no, currency, amount_minor, params_sealed, receiver_mask, receiver_hash,
 			stage, gate_position, gate_id, created_us, expires_us, due_us,
-			version, attempts, polls, error_code, error_message, final_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, '', 0)
+			serial, remote_address, note, version, attempts, polls, error_code, error_message, final_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+			0, 0, 0, 0, '', 0)
 		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING`, args)
 	if err != nil {
 		return fmt.Errorf("store orders: %w", err)
@@ -151,12 +153,13 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	return nil
 }
 
-// applyRequests stores the requests whose order or move came through.
+// applyRequests stores the requests that did not create an order and whose
+// move, if they have one, came through.
 func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	var args [][]any
 	for _, a := range accepts {
 		r := a.Request
-		if r == nil || a.result.OrderExists || a.move != nil && !a.move.moved {
+		if r == nil || a.Order != nil || a.move != nil && !a.move.moved {
 			continue
 		}
 		args = append(args, []any{int64(r.Serial), int64(r.PartyID), int64(r.EndpointID), int64(r.GroupID), r.Command,
@@ -173,19 +176,21 @@ func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 
 // Requests reads the requests that belong to an order, oldest first.
 func (db *DB) Requests(ctx context.Context, id payout.OrderID) ([]payout.Request, error) {
-	return db.requests(ctx, "order_id = $1 ORDER BY serial", int64(id))
+	return db.requests(ctx, "", int64(id))
 }
 
 // Request reads one request of an order by its serial-number.
 func (db *DB) Request(ctx context.Context, id payout.OrderID, serial payout.SerialNumber) (payout.Request, error) {
-	found, err := db.requests(ctx, "order_id = $1 AND serial = $2", int64(id), int64(serial))
+	found, err := db.requests(ctx, "AND serial = $2", int64(id), int64(serial))
 	if err != nil || len(found) == 0 {
 		return payout.Request{}, cmp.Or(err, ErrNotFound)
 	}
 	return found[0], nil
 }
 
-func (db *DB) requests(ctx context.Context, where string, args ...any) ([]payout.Request, error) {
+// requests reads the request that created an order and those that followed, if
+// they also meet a condition; the order's id is $1.
+func (db *DB) requests(ctx context.Context, and string, args ...any) ([]payout.Request, error) {
 	var found []payout.Request
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		var q payout.Request
@@ -195,9 +200,14 @@ func (db *DB) requests(ctx context.Context, where string, args ...any) ([]payout
 		q.At = fromUS(at)
 		found = append(found, q)
 		return err
-	}, `SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, order_id,
+	}, `SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, id AS order_id,
+			0 AS error_code, '' AS error_message, note, remote_address, created_us
+		FROM orders WHERE id = $1 `+and+`
+		UNION ALL
+		SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, order_id,
 			error_code, error_message, note, remote_address, at_us
-		FROM requests WHERE `+where, args...)
+		FROM requests WHERE order_id = $1 `+and+`
+		ORDER BY serial`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read requests: %w", err)
 	}

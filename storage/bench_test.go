@@ -24,7 +24,7 @@ func BenchmarkAccept(b *testing.B) {
 				for pb.Next() {
 					i := n.Add(1)
 					hash := sha256.Sum256(fmt.Append(nil, i))
-					o := &payout.Order{ID: payout.OrderID(i), PartyID: 1, EndpointID: 39915, Command: "payout", Type: payout.TypePayout,
+					o := &payout.Order{ID: payout.OrderID(i), PartyID: 1, EndpointID: 39915, Command: "v4/payout", Type: payout.TypePayout,
 						ClientOrderID: fmt.Sprintf("INV-%08d", i), Amount: payout.Amount{Minor: 1042, Currency: "USD"},
 						Params: map[string]string{"account_number": "1234567890", "account_name": "John Q. Public", "amount": "10.42", "currency": "USD",
 							"client_orderid": fmt.Sprintf("INV-%08d", i), "routing_number": "15"},

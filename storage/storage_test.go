@@ -24,7 +24,7 @@ func order(t *testing.T, db *storage.DB, clientOrderID string) *payout.Order {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &payout.Order{ID: id, PartyID: 1, EndpointID: 39915, Command: "payout", Type: payout.TypePayout,
+	return &payout.Order{ID: id, PartyID: 1, EndpointID: 39915, Command: "v4/payout", Type: payout.TypePayout,
 		ClientOrderID: clientOrderID, Amount: payout.Amount{Minor: 1042, Currency: "USD"},
 		Params:       map[string]string{"account_number": "1234567890", "purpose": "Цель"},
 		ReceiverMask: "******7890", ReceiverHash: []byte{1, 2}, Stage: payout.Starting, GateID: 5, CreatedAt: noon}
@@ -46,7 +46,7 @@ func request(t *testing.T, db *storage.DB, o *payout.Order) *payout.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &payout.Request{Serial: serial, PartyID: o.PartyID, Command: "v4/payout", OrderID: o.ID, ClientOrderID: o.ClientOrderID, At: noon}
+	return &payout.Request{Serial: serial, PartyID: o.PartyID, EndpointID: o.EndpointID, Command: "v4/payout", OrderID: o.ID, ClientOrderID: o.ClientOrderID, At: noon}
 }
 
 // stored accepts a fresh order and reads it back.

@@ -84,7 +84,8 @@ CREATE TABLE nonces (
 ) {{without rowid}};
 
 -- Requests are kept with their order: one tree finds them by order, and by
--- order and serial-number. Refused ones have order 0.
+-- order and serial-number. Refused ones have order 0. The request that created
+-- an order is in the order's own row: a second row would cost every order.
 CREATE TABLE requests (
 	order_id BIGINT NOT NULL,
 	serial BIGINT NOT NULL,
@@ -100,6 +101,9 @@ CREATE TABLE requests (
 	at_us BIGINT NOT NULL,
 	PRIMARY KEY (order_id, serial)
 ) {{without rowid}};
+
+-- The checks are spelled with OR: SQLite makes a table of every IN list of three
+-- or more, for every row.
 
 -- repeat_no is 0 where a client_orderid may occur once, and the order's own id
 -- where repeats are allowed: one index guards and finds.
@@ -117,8 +121,8 @@ CREATE TABLE orders (
 	params_sealed {{bytes}} NOT NULL, -- JSON object of what was asked
 	receiver_mask TEXT NOT NULL,
 	receiver_hash {{bytes}} NOT NULL,
-	stage TEXT NOT NULL CHECK (stage IN ('checking', 'held', 'starting', 'sending', 'pending', 'doubtful',
-		'approved', 'declined', 'failed')),
+	stage TEXT NOT NULL CHECK (stage = 'checking' OR stage = 'held' OR stage = 'starting' OR stage = 'sending'
+		OR stage = 'pending' OR stage = 'doubtful' OR stage = 'approved' OR stage = 'declined' OR stage = 'failed'),
 	version BIGINT NOT NULL,
 	gate_position BIGINT NOT NULL,
 	gate_id BIGINT NOT NULL,
@@ -126,11 +130,14 @@ CREATE TABLE orders (
 	polls BIGINT NOT NULL,
 	error_code BIGINT NOT NULL,
 	error_message TEXT NOT NULL,
+	serial BIGINT NOT NULL, -- of the request that created it, as the next two
+	remote_address TEXT NOT NULL,
+	note TEXT NOT NULL,
 	created_us BIGINT NOT NULL,
 	final_us BIGINT NOT NULL,   -- 0: not final
 	expires_us BIGINT NOT NULL, -- 0: never
 	due_us BIGINT NOT NULL,     -- 0: nothing to do; also the end of a claim's lease
-	CHECK ((final_us > 0) = (stage IN ('approved', 'declined', 'failed'))),
+	CHECK ((final_us > 0) = (stage = 'approved' OR stage = 'declined' OR stage = 'failed')),
 	CHECK ((due_us = 0) = (final_us > 0))
 );
 CREATE UNIQUE INDEX orders_of_client ON orders (party_id, client_orderid, repeat_no);
@@ -172,7 +179,7 @@ CREATE TABLE callbacks (
 	receiver TEXT NOT NULL, -- host:port
 	url_sealed {{bytes}} NOT NULL,
 	attempts BIGINT NOT NULL,
-	state TEXT NOT NULL CHECK (state IN ('due', 'delivered', 'given_up')),
+	state TEXT NOT NULL CHECK (state = 'due' OR state = 'delivered' OR state = 'given_up'),
 	created_us BIGINT NOT NULL,
 	due_us BIGINT NOT NULL, -- 0: nothing more is owed
 	CHECK ((due_us > 0) = (state = 'due'))
