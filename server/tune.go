@@ -14,7 +14,7 @@ import (
 // calls: two more processors than cores let them go on as soon as the disk has
 // answered, instead of queueing behind signature checks.
 func Tune() {
-	const gcPercent, moreProcs = 400, 2
+	const gcPercent, moreProcs = 800, 2
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
