@@ -73,8 +73,8 @@ type CodeRow struct {
 	Code ErrCode
 	Kind Kind
 	HTTP int // status of the refusal in JSON mode; form mode always answers 200
-	// Transport marks refusals of the HTTP request itself: they keep their HTTP
-	// status in form mode too.
+	// Transport marks what is no answer of the command: it keeps its HTTP status in
+	// form mode too, so that a client takes it for a failure and not for a refusal.
 	Transport bool
 	Text      string // what the caller reads; {param} is the parameter's name, {detail} the rule
 	Doc       string // what to do about it
@@ -110,7 +110,7 @@ var errCodes = []CodeRow{
 	{CodeBodyTooLarge, KindError, 413, true, "The request body is larger than 1 MiB", "Send less."},
 	{CodeCommandUnknown, KindError, 404, true, "No such command", "Check the path of the request."},
 	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "Nothing was stored. Try again after the time that Retry-After names."},
-	{CodeInternal, KindError, 500, false, "Internal error", "Ask the operator, with the serial-number. Ask for the status before you send the order again."},
+	{CodeInternal, KindError, 500, true, "Internal error", "It is not known whether the request was carried out. Repeat it with the same client_orderid, or ask for the status; never send the order under a new one."},
 
 	{CodeDeclined, KindOutcome, 0, false, "Declined by the processor", "The rail refused the payout."},
 	{CodeProcessorError, KindOutcome, 0, false, "PROCESSOR_INTERNAL_ERROR", "The rail failed and did not pay."},

@@ -63,7 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve takes a request through the door, step by step.
 func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 	var err error
-	if e.Serial, err = h.Gateway.DB.NextSerial(ctx); err != nil {
+	if e.Serial, err = h.Gateway.DB.NextSerial(); err != nil {
 		return nil, err
 	}
 	if e.route, err = h.find(e.r); err != nil {
@@ -117,8 +117,8 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 	case errors.As(err, &refusal):
 		verdict, code = "refused", refusal.Code
 		status = h.writeError(e, refusal)
-	case errors.Is(err, storage.ErrBusy):
-		level, verdict, code = slog.LevelWarn, "busy", payout.CodeBusy
+	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable):
+		level, verdict, code = slog.LevelError, "busy", payout.CodeBusy
 		status = h.writeError(e, &payout.Error{Code: code})
 	default:
 		level, verdict, code = slog.LevelError, "failed", payout.CodeInternal

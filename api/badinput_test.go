@@ -21,7 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"payout"
+	"payout/gateway"
 	"payout/sign"
+	"payout/spec"
 	"payout/storage"
 	"payout/storage/storagetest"
 )
@@ -386,20 +388,33 @@ func TestOtherMethodsAreToldTheOneThatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestInternalErrorIsLoggedAndNotTold(t *testing.T) {
-	s := newSandbox(t)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel() // so that the first serial-number cannot be read
-	for accept, status := range map[string]int{"*/*": http.StatusOK, "application/vnd.pay+json": http.StatusInternalServerError} {
-		r := httptest.NewRequestWithContext(gone, http.MethodPost, payoutPath, strings.NewReader(payoutForm("a")))
-		r.Header.Set("Accept", accept)
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
-		if body := w.Body.String(); w.Code != status || !strings.Contains(body, "399") || strings.Contains(body, "context canceled") {
-			t.Errorf("answered %d %s, want %d and code 399 alone", w.Code, body, status)
-		}
-		if line := s.logged(); line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), "context canceled") {
-			t.Errorf("logged as %v", line)
+// What is no answer of the command must look like a failure of the transport, so
+// that the client repeats the request instead of believing it refused.
+func TestFaultsOfTheGatewayAreLoggedAndNotTold(t *testing.T) {
+	for _, test := range []struct {
+		fault  error
+		status int
+		code   string
+		retry  string
+	}{
+		{fmt.Errorf("secret of the disk"), http.StatusInternalServerError, "399", ""},
+		{fmt.Errorf("secret: %w", storage.ErrUnknown), http.StatusInternalServerError, "399", ""},
+		{fmt.Errorf("secret: %w", storage.ErrBusy), http.StatusServiceUnavailable, "398", "1"},
+		{fmt.Errorf("secret: %w", storage.ErrUnavailable), http.StatusServiceUnavailable, "398", "1"},
+	} {
+		for _, accept := range []string{"*/*", "application/vnd.pay+json"} {
+			s := newSandbox(t)
+			s.Pay = func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error) { return nil, test.fault }
+			m := goodPayout("a")
+			m.header = http.Header{"Accept": {accept}}
+			reply := s.send(m)
+			if body := read(t, reply); reply.StatusCode != test.status || !strings.Contains(body, test.code) || strings.Contains(body, "secret") ||
+				reply.Header.Get("Retry-After") != test.retry {
+				t.Errorf("%v: answered %d %s, want %d and code %s alone", test.fault, reply.StatusCode, body, test.status, test.code)
+			}
+			if line := s.logged(); line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), "secret") {
+				t.Errorf("%v: logged as %v", test.fault, line)
+			}
 		}
 	}
 }

@@ -52,7 +52,7 @@ func writeReply(e *exchange, reply *spec.Reply, status int) int {
 
 // writeError writes a refusal. In form mode it goes with HTTP 200, because
 // clients take any other status for a failure of the transport (wire-facts
-// 2.2); only what never reached a command keeps its HTTP status.
+// 2.2); only what is no answer of a command keeps its HTTP status.
 func (h *Handler) writeError(e *exchange, refusal *payout.Error) int {
 	row := refusal.Code.Row()
 	reply := spec.ErrorReply.New().

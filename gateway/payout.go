@@ -28,7 +28,7 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	if err := g.checkURLs(r); err != nil {
 		return nil, err
 	}
-	order, err := g.newOrder(ctx, d, c, r, endpoint)
+	order, err := g.newOrder(d, c, r, endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 }
 
 // newOrder makes the order that a request asks for; nothing is stored yet.
-func (g *Gateway) newOrder(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request, endpoint *payout.Endpoint) (*payout.Order, error) {
-	id, err := g.DB.NextOrderID(ctx)
+func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpoint *payout.Endpoint) (*payout.Order, error) {
+	id, err := g.DB.NextOrderID()
 	if err != nil {
 		return nil, err
 	}

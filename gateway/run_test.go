@@ -57,7 +57,7 @@ func (h *house) run() {
 func (h *house) pay(account, callbackURL string) payout.OrderID {
 	h.t.Helper()
 	h.calls++
-	serial, err := h.db.NextSerial(h.t.Context())
+	serial, err := h.db.NextSerial()
 	if err != nil {
 		h.t.Fatal(err)
 	}

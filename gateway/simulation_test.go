@@ -164,7 +164,7 @@ func (w *world) node() *node { return w.nodes[w.dice.IntN(len(w.nodes))] }
 // call makes an authenticated call of the only party.
 func (w *world) call(n *node, command *spec.Command) *gateway.Call {
 	w.nonces++
-	serial, err := n.db.NextSerial(w.t.Context())
+	serial, err := n.db.NextSerial()
 	w.check(err)
 	c := &gateway.Call{Command: command, Serial: serial, Party: n.Directory().PartyByLogin("TestMerchant"), EndpointID: 39915, Now: w.now}
 	c.UseNonce(strconv.Itoa(w.nonces), w.now, 5*time.Minute)

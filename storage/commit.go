@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"payout"
@@ -14,8 +15,8 @@ const (
 
 // A committer lets writes share commits. A commit costs half a millisecond of
 // disk and a row microseconds, so writes that arrive while a commit is running
-// go into the next one together. Writes that fail together are tried again
-// one by one: a caller whose own rows are refused fails alone.
+// go into the next one together. When the database refuses a batch, its writes
+// are tried again one by one: a caller whose own rows are refused fails alone.
 type committer struct {
 	engine engine
 	queue  chan *op
@@ -88,16 +89,21 @@ func (c *committer) run() {
 		batch = append(batch[:0], first)
 		batch = c.fill(batch)
 		err := c.commit(batch)
-		if err != nil && len(batch) > 1 {
-			for _, o := range batch {
-				o.done <- c.commit([]*op{o})
-			}
-			continue
-		}
+		alone := len(batch) > 1 && c.refused(err)
 		for _, o := range batch {
+			if alone {
+				err = c.commit([]*op{o})
+				// One that is not merely refused will meet the others too.
+				alone = err == nil || c.refused(err)
+			}
 			o.done <- err
 		}
 	}
+}
+
+// refused reports whether a batch failed for what is in it.
+func (c *committer) refused(err error) bool {
+	return err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) && c.engine.refused(err)
 }
 
 // fill takes what else waits, up to batchMax.
@@ -116,11 +122,10 @@ func (c *committer) fill(batch []*op) []*op {
 	return batch
 }
 
-// commit stores a batch in one transaction. It does not end with a caller's
-// context: others share the commit.
+// commit stores a batch in one transaction. After an error nothing of it is
+// stored, unless the error is ErrUnknown.
 func (c *committer) commit(batch []*op) error {
-	ctx := context.Background()
-	tx, err := c.engine.begin(ctx)
+	tx, ctx, err := begin(c.engine)
 	if err != nil {
 		return err
 	}
@@ -128,7 +133,7 @@ func (c *committer) commit(batch []*op) error {
 	if err := apply(ctx, tx, batch); err != nil {
 		return err
 	}
-	return tx.commit(ctx)
+	return commit(ctx, c.engine, tx)
 }
 
 // apply writes a batch table by table, so that each table costs one round trip

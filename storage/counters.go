@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -18,11 +17,11 @@ type block struct {
 	next, end int64
 }
 
-func (b *block) take(ctx context.Context, db *DB) (int64, error) {
+func (b *block) take(db *DB) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next == b.end {
-		c, err := db.engine.begin(ctx)
+		c, ctx, err := begin(db.engine)
 		if err != nil {
 			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
 		}
@@ -33,7 +32,7 @@ func (b *block) take(ctx context.Context, db *DB) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
 		}
-		if err := c.commit(ctx); err != nil {
+		if err := commit(ctx, db.engine, c); err != nil {
 			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
 		}
 		b.next, b.end = end-blockSize, end
@@ -44,13 +43,13 @@ func (b *block) take(ctx context.Context, db *DB) (int64, error) {
 }
 
 // NextSerial takes the next serial-number.
-func (db *DB) NextSerial(ctx context.Context) (payout.SerialNumber, error) {
-	n, err := db.serials.take(ctx, db)
+func (db *DB) NextSerial() (payout.SerialNumber, error) {
+	n, err := db.serials.take(db)
 	return payout.SerialNumber(n), err
 }
 
 // NextOrderID takes the next paynet-order-id.
-func (db *DB) NextOrderID(ctx context.Context) (payout.OrderID, error) {
-	n, err := db.orders.take(ctx, db)
+func (db *DB) NextOrderID() (payout.OrderID, error) {
+	n, err := db.orders.take(db)
 	return payout.OrderID(n), err
 }

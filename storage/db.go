@@ -26,6 +26,13 @@ var ErrNotFound = errors.New("not found")
 // ErrBusy says that the queue of writes is full. Nothing was stored.
 var ErrBusy = errors.New("too many writes are waiting")
 
+// ErrUnavailable says that the database took no write. Nothing was stored.
+var ErrUnavailable = errors.New("the database takes no writes")
+
+// ErrUnknown says that the database did not tell whether it has stored what it
+// was given: all of it, or nothing.
+var ErrUnknown = errors.New("it is not known whether the write was stored")
+
 // A DB is an open database.
 type DB struct {
 	engine  engine
@@ -81,20 +88,43 @@ type Tx struct {
 }
 
 // Transact runs a function in a write transaction, committed when it returns
-// nil. When Transact returns nil, the commit is on disk.
+// nil. When Transact returns nil, the commit is on disk. A context that ends
+// before the transaction has begun leaves it undone; later it is seen through.
 func (db *DB) Transact(ctx context.Context, now time.Time, fn func(*Tx) error) error {
-	c, err := db.engine.begin(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c, ctx, err := begin(db.engine)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return err
 	}
 	defer c.rollback()
 	if err := fn(&Tx{Now: now, db: db, ctx: ctx, conn: c}); err != nil {
 		return err
 	}
-	if err := c.commit(ctx); err != nil {
+	return commit(ctx, db.engine, c)
+}
+
+// begin starts a write transaction; its error is ErrUnavailable.
+func begin(e engine) (conn, context.Context, error) {
+	c, ctx, err := e.begin()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return c, ctx, nil
+}
+
+// commit ends a write transaction; its error is ErrUnknown unless the database
+// has refused.
+func commit(ctx context.Context, e engine, c conn) error {
+	err := c.commit(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case e.refused(err):
 		return fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
 // us is a time as it is stored: microseconds since 1970, 0 for the zero time.

@@ -8,8 +8,13 @@ import (
 // An engine is one of the two databases. Everything above it is written once:
 // the SQL text is the same but for the words of the dialect.
 type engine interface {
-	// begin starts a write transaction. On SQLite there is one at a time.
-	begin(context.Context) (conn, error)
+	// begin starts a write transaction and gives the context for its statements,
+	// which is nobody's: callers share transactions, and one that ends in the
+	// middle is worse than a caller that waits. On SQLite there is one at a time.
+	begin() (conn, context.Context, error)
+	// refused reports whether an error of a statement or a commit means that
+	// the database has said no: the transaction has surely not been stored.
+	refused(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
 	ping(context.Context) error

@@ -2,10 +2,14 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -35,12 +39,29 @@ func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ct
 
 func (e *postgresEngine) close() error { e.pool.Close(); return nil }
 
-func (e *postgresEngine) begin(ctx context.Context) (conn, error) {
+// transactionMost is the longest time for a write transaction. A server that
+// hangs is given up then: writers must not wait for ever.
+const transactionMost = 20 * time.Second
+
+func (e *postgresEngine) begin() (conn, context.Context, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
 	tx, err := e.pool.Begin(ctx)
 	if err != nil {
-		return nil, err
+		cancel()
+		return nil, nil, err
 	}
-	return &postgresConn{e: e, tx: tx}, nil
+	return &postgresConn{e: e, tx: tx, cancel: cancel}, ctx, nil
+}
+
+// refused is true of what the server itself said, and of a commit that it
+// turned into a rollback. A server that is going down may say so after it has
+// committed.
+func (e *postgresEngine) refused(err error) bool {
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		return !strings.HasPrefix(said.Code, "57P") && !strings.HasPrefix(said.Code, "08")
+	}
+	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
 }
 
 func (e *postgresEngine) text(sql string) string {
@@ -53,8 +74,9 @@ func (e *postgresEngine) text(sql string) string {
 }
 
 type postgresConn struct {
-	e  *postgresEngine
-	tx pgx.Tx
+	e      *postgresEngine
+	tx     pgx.Tx
+	cancel context.CancelFunc
 }
 
 func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (int64, error) {
@@ -92,8 +114,11 @@ func (c *postgresConn) commit(ctx context.Context) error { return c.tx.Commit(ct
 
 // rollback ends a transaction that was not committed; after commit it does nothing.
 func (c *postgresConn) rollback() {
+	c.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
 	// A broken connection cannot roll back, and need not: the server does.
-	_ = c.tx.Rollback(context.Background())
+	_ = c.tx.Rollback(ctx)
 }
 
 func (e *postgresEngine) reader() querier { return postgresReader{e} }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const sqliteReaders = 4 // connections
@@ -98,22 +99,38 @@ func (e *sqliteEngine) close() error {
 	return errors.Join(err, e.read.Close(), e.write.Close())
 }
 
-func (e *sqliteEngine) begin(ctx context.Context) (conn, error) {
+func (e *sqliteEngine) begin() (conn, context.Context, error) {
+	ctx := context.Background()
 	e.writing.Lock()
 	if e.writer == nil {
 		writer, err := e.write.Conn(ctx)
 		if err != nil {
 			e.writing.Unlock()
-			return nil, err
+			return nil, nil, err
 		}
 		e.writer = writer
 	}
 	c := &sqliteConn{e: e}
 	if _, err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		e.writing.Unlock()
-		return nil, err
+		c.rollback()
+		return nil, nil, err
 	}
-	return c, nil
+	return c, ctx, nil
+}
+
+// refused is true of what SQLite itself found wrong with a statement. An error
+// of the disk at a commit is not among them: the frames may be in the log.
+func (e *sqliteEngine) refused(err error) bool {
+	var code interface{ Code() int }
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE,
+		sqlite3.SQLITE_ERROR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY:
+		return true
+	}
+	return false
 }
 
 // A sqliteConn is the write transaction that runs.

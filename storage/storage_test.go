@@ -20,7 +20,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func order(t *testing.T, db *storage.DB, clientOrderID string) *payout.Order {
 	t.Helper()
-	id, err := db.NextOrderID(t.Context())
+	id, err := db.NextOrderID()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func accept(t *testing.T, db *storage.DB, a storage.Acceptance) storage.Accepted
 
 func request(t *testing.T, db *storage.DB, o *payout.Order) *payout.Request {
 	t.Helper()
-	serial, err := db.NextSerial(t.Context())
+	serial, err := db.NextSerial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -451,7 +451,7 @@ func TestNumbersAreNeverRepeatedAcrossRestartsAndNodes(t *testing.T) {
 			for range 4 {
 				wait.Go(func() {
 					for range 600 {
-						n, err := node.NextSerial(context.Background())
+						n, err := node.NextSerial()
 						if err != nil {
 							t.Error(err)
 							return

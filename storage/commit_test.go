@@ -1,0 +1,181 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"payout"
+	"payout/vault"
+)
+
+// A sickEngine is SQLite with faults at the places where they matter.
+type sickEngine struct {
+	engine
+	mu       sync.Mutex
+	begins   int   // transactions begun so far
+	beginErr error // begin fails with it
+	before   error // commit fails with it, and nothing is stored
+	after    error // commit fails with it, though all is stored
+}
+
+type sickConn struct {
+	conn
+	e *sickEngine
+}
+
+func (e *sickEngine) begin() (conn, context.Context, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.begins++
+	if e.beginErr != nil {
+		return nil, nil, e.beginErr
+	}
+	c, ctx, err := e.engine.begin()
+	return sickConn{c, e}, ctx, err
+}
+
+func (c sickConn) commit(ctx context.Context) error {
+	c.e.mu.Lock()
+	defer c.e.mu.Unlock()
+	if c.e.before != nil {
+		return c.e.before
+	}
+	if err := c.conn.commit(ctx); err != nil {
+		return err
+	}
+	return c.e.after
+}
+
+func (e *sickEngine) set(change func(*sickEngine)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change(e)
+}
+
+// openSick opens a database that can be made sick.
+func openSick(t *testing.T) (*DB, *sickEngine) {
+	t.Helper()
+	dir := t.TempDir()
+	v, err := vault.Open(filepath.Join(dir, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), filepath.Join(dir, "db"), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sick := &sickEngine{engine: db.engine}
+	db.commits.stop()
+	db.engine, db.commits = sick, startCommitter(sick, 1)
+	return db, sick
+}
+
+func sickNonce(i byte) Acceptance {
+	now := time.Now()
+	return Acceptance{Now: now, Nonce: &Nonce{PartyID: 1, Hash: []byte{i}, Expires: now.Add(time.Hour)}}
+}
+
+var errSick = errors.New("sick")
+
+func TestDatabaseThatDoesNotBeginStoresNothingAndSaysSo(t *testing.T) {
+	db, sick := openSick(t)
+	sick.set(func(e *sickEngine) { e.beginErr = errSick })
+	if _, err := db.Accept(sickNonce(1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Accept: %v", err)
+	}
+	if err := db.Transact(t.Context(), time.Now(), func(*Tx) error { return nil }); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Transact: %v", err)
+	}
+	if _, err := db.NextSerial(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("NextSerial: %v", err)
+	}
+	sick.set(func(e *sickEngine) { e.beginErr = nil })
+	if got, err := db.Accept(sickNonce(1)); err != nil || got.NonceUsed {
+		t.Errorf("after recovery: %+v, %v", got, err)
+	}
+}
+
+func TestCommitThatIsCutShortIsUnknownWhetherStoredOrNot(t *testing.T) {
+	for _, stored := range []bool{true, false} {
+		db, sick := openSick(t)
+		sick.set(func(e *sickEngine) {
+			if e.after = errSick; !stored {
+				e.before, e.after = errSick, nil
+			}
+		})
+		if _, err := db.Accept(sickNonce(1)); !errors.Is(err, ErrUnknown) {
+			t.Errorf("stored %v: Accept: %v", stored, err)
+		}
+		sick.set(func(e *sickEngine) { e.before, e.after = nil, nil })
+		if got, err := db.Accept(sickNonce(1)); err != nil || got.NonceUsed != stored {
+			t.Errorf("stored %v: again: %+v, %v", stored, got, err)
+		}
+	}
+}
+
+// A batch is tried one by one only when the database has refused something in it.
+func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		bad    func() *op
+		sick   error
+		begins int // transactions for a batch of two
+		good   func(error) bool
+	}{
+		"refused": {bad: func() *op {
+			o := &payout.Order{ID: 1, Stage: "nonsense"}
+			return &op{accept: &acceptOp{Acceptance: Acceptance{Now: time.Now(), Order: o, DueAt: time.Now()}}}
+		}, begins: 3, good: func(err error) bool { return err == nil }},
+		"cut short": {bad: func() *op { a := sickNonce(2); return &op{accept: &acceptOp{Acceptance: a}} },
+			sick: errSick, begins: 1, good: func(err error) bool { return errors.Is(err, ErrUnknown) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, sick := openSick(t)
+			db.commits.stop()
+			c := &committer{engine: sick, queue: make(chan *op, queueMax)}
+			sick.set(func(e *sickEngine) { e.begins, e.before = 0, test.sick })
+			good, bad := &op{accept: &acceptOp{Acceptance: sickNonce(1)}}, test.bad()
+			for _, o := range []*op{bad, good} {
+				o.done = make(chan error, 1)
+				c.queue <- o
+			}
+			close(c.queue)
+			c.run()
+			if err := <-bad.done; err == nil {
+				t.Error("the bad one was stored")
+			}
+			if err := <-good.done; !test.good(err) {
+				t.Errorf("the good one: %v", err)
+			}
+			if sick.begins != test.begins {
+				t.Errorf("%d transactions, want %d", sick.begins, test.begins)
+			}
+			db.commits = startCommitter(sick, 1) // for Close
+		})
+	}
+}
+
+func TestEndedContextDoesNotEndAWriteThatHasBegun(t *testing.T) {
+	db, _ := openSick(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := db.Transact(ctx, time.Now(), func(tx *Tx) error {
+		cancel()
+		return tx.changed()
+	})
+	if err != nil {
+		t.Errorf("begun before the end: %v", err)
+	}
+	if err := db.Transact(ctx, time.Now(), func(*Tx) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("begun after the end: %v", err)
+	}
+	if _, err := db.Accept(sickNonce(1)); err != nil {
+		t.Errorf("the next write: %v", err)
+	}
+}
