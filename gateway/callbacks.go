@@ -18,6 +18,7 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 	defer deliveries.wait()
 	receivers := receivers{each: or(g.Settings.CallbackPerReceiver, 8), underWay: make(map[string]int)}
 	most := or(g.Settings.CallbackConcurrency, 64)
+	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
 		free := most - deliveries.inUse()
 		share, busy := receivers.share()
@@ -28,7 +29,11 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 		})
 		if err != nil {
 			g.Log.Error("claim callbacks failed", "error", err)
+			g.pause(ctx, failures)
+			failures++
+			continue
 		}
+		failures = 0
 		for _, c := range claimed {
 			receivers.add(c.Receiver, 1)
 			deliveries.run(func() {
@@ -93,7 +98,7 @@ func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDu
 	wait := idleMost
 	if byDue {
 		if due, err := g.DB.NextCallbackDue(ctx); err == nil && !due.IsZero() {
-			wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
+			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
 		}
 	}
 	timer := time.NewTimer(wait)
@@ -111,12 +116,17 @@ func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDu
 func (g *Gateway) deliver(c payout.Callback) error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.callbackTimeout())
 	defer cancel()
-	message, err := g.message(ctx, c.OrderID)
-	if err != nil {
-		return err
-	}
 	started := g.Now()
-	result := g.Callbacks.Send(ctx, c.URL.Reveal(), callback.Params(message))
+	result := callback.Result{Error: "the callback could not be made"}
+	switch message, err := g.message(ctx, c.OrderID); {
+	case err != nil:
+		// It counts as an attempt, so that it is tried again by the timetable.
+		g.Log.Error("callback cannot be made", "order", c.OrderID, "error", err)
+	case c.URL == "":
+		g.Log.Error("callback's URL cannot be read", "order", c.OrderID)
+	default:
+		result = g.Callbacks.Send(ctx, c.URL.Reveal(), callback.Params(message))
+	}
 	now := g.Now()
 	attempt := payout.CallbackAttempt{CallbackID: c.ID, Attempt: c.Attempts + 1, At: started, Duration: now.Sub(started),
 		HTTPStatus: result.HTTPStatus, Error: result.Error}

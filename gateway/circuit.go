@@ -23,20 +23,24 @@ type circuit struct {
 	until    time.Time
 }
 
-// allows tells how many orders may be claimed now.
-func (c *circuit) allows(now time.Time) int {
+// allows tells how many orders may be claimed now, when some are under way.
+func (c *circuit) allows(now time.Time, underWay int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case now.Before(c.until):
 		return 0
+	case c.rests > 0 && underWay > 0:
+		return 0 // the one that tries the rail has not come back
 	case c.rests > 0:
 		return 1
 	}
 	return claimMost
 }
 
-// record counts an answer or a failure to answer. random is in [0, 1).
+// record counts what a rail that was told to pay or to check answered, or failed
+// to answer. Questions about payments do not count: one that the rail cannot
+// answer says nothing of the next payment. random is in [0, 1).
 func (c *circuit) record(o processor.Outcome, now time.Time, random float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,17 +19,17 @@ func TestGateRestsAfterFailuresInARow(t *testing.T) {
 	for range circuitTrips - 1 {
 		c.record(failure, now, 0.5)
 	}
-	if c.allows(now) == 0 {
+	if c.allows(now, 0) == 0 {
 		t.Fatal("the gate rests one failure too early")
 	}
 	c.record(failure, now, 0.5)
-	if c.allows(now) != 0 {
+	if c.allows(now, 0) != 0 {
 		t.Fatal("the gate does not rest")
 	}
-	if c.allows(now.Add(restFirst-time.Nanosecond)) != 0 {
+	if c.allows(now.Add(restFirst-time.Nanosecond), 0) != 0 {
 		t.Error("the gate woke up before its rest was over")
 	}
-	if got := c.allows(now.Add(restFirst)); got != 1 {
+	if got := c.allows(now.Add(restFirst), 0); got != 1 {
 		t.Errorf("after its rest the gate tries %d orders, want 1", got)
 	}
 }
@@ -43,7 +43,7 @@ func TestAnswerEndsTheRowOfFailuresAndTheRest(t *testing.T) {
 		}
 		c.record(answer, now, 0.5) // a refusal of money is an answer too
 	}
-	if c.allows(now) != claimMost {
+	if c.allows(now, 0) != claimMost {
 		t.Error("failures that were not in a row rest the gate")
 	}
 	for range circuitTrips {
@@ -51,7 +51,7 @@ func TestAnswerEndsTheRowOfFailuresAndTheRest(t *testing.T) {
 	}
 	now = now.Add(restFirst)
 	c.record(answer, now, 0.5)
-	if c.allows(now) != claimMost {
+	if c.allows(now, 0) != claimMost {
 		t.Error("the gate still rests after an answer")
 	}
 }
@@ -65,7 +65,7 @@ func TestRestsGrowToTheirLimitAndLateFailuresDoNotProlongThem(t *testing.T) {
 	rest := restFirst
 	for range 10 {
 		c.record(failure, now.Add(rest/2), 0.5) // a call that began before the rest
-		if c.allows(now.Add(rest)) != 1 || c.allows(now.Add(rest-time.Nanosecond)) != 0 {
+		if c.allows(now.Add(rest), 0) != 1 || c.allows(now.Add(rest-time.Nanosecond), 0) != 0 {
 			t.Fatalf("a rest is not %s long", rest)
 		}
 		now = now.Add(rest)

@@ -44,6 +44,7 @@ type Gateway struct {
 	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due
 	callWake  chan struct{}
 	wakeOnce  sync.Once
+	underWay  sync.Map // payout.OrderID to true: orders that runGate's workers have now
 }
 
 // Settings are the operator's choices. The zero value of each means its default.

@@ -16,6 +16,7 @@ type Metrics struct {
 	rails     *prometheus.HistogramVec
 	whole     *prometheus.HistogramVec
 	callbacks *prometheus.CounterVec
+	lates     *prometheus.CounterVec
 }
 
 // NewMetrics makes the gateway's metrics and registers them.
@@ -33,7 +34,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_callback_attempts_total",
 			Help: "Attempts to deliver callbacks, by what the callback was afterwards."}, []string{"state"}),
 	}
-	r.MustRegister(m.orders, m.outcomes, m.rails, m.whole, m.callbacks)
+	m.lates = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_late_outcomes_total",
+		Help: "Outcomes that came after another worker had moved the order, by the stage it had; look at each."}, []string{"stage"})
+	r.MustRegister(m.orders, m.outcomes, m.rails, m.whole, m.callbacks, m.lates)
 	return m
 }
 
@@ -59,5 +62,11 @@ func (m *Metrics) finished(o *payout.Order, stage payout.Stage, at time.Time) {
 func (m *Metrics) attempted(state payout.CallbackState) {
 	if m != nil {
 		m.callbacks.WithLabelValues(string(state)).Inc()
+	}
+}
+
+func (m *Metrics) late(o *payout.Order) {
+	if m != nil {
+		m.lates.WithLabelValues(string(o.Stage)).Inc()
 	}
 }

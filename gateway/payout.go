@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,14 +19,12 @@ import (
 // repeated request gets the order that the first one created.
 func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout.Order, error) {
 	d := g.Directory()
-	endpoint, err := g.route(d, c, r.Amount.Currency)
+	endpoint, err := g.suitable(d, c, r)
+	var refusal *payout.Error
+	if errors.As(err, &refusal) && refusal.Code != payout.CodeEndpointUnknown {
+		return g.firstOrRefusal(ctx, d, c, r, refusal)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := r.Require(requiredBy(d, endpoint, r.Amount.Currency)); err != nil {
-		return nil, err
-	}
-	if err := g.checkURLs(r); err != nil {
 		return nil, err
 	}
 	order, err := g.newOrder(d, c, r, endpoint)
@@ -40,11 +39,47 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 		return nil, err
 	}
 	if accepted.OrderExists {
-		return g.replay(ctx, c, r, order)
+		found, err := g.DB.OrdersByClientID(ctx, order.PartyID, order.ClientOrderID, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("replay: the order that was in the way is gone")
+		}
+		return g.replay(c, r, found[0])
 	}
 	g.Metrics.accepted(order)
 	g.wake(order.GateID)
 	return order, nil
+}
+
+// suitable finds the endpoint that can take a new order, or says why none can.
+func (g *Gateway) suitable(d *storage.Directory, c *Call, r *spec.Request) (*payout.Endpoint, error) {
+	endpoint, err := g.route(d, c, r.Amount.Currency)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Require(requiredBy(d, endpoint, r.Amount.Currency)); err != nil {
+		return nil, err
+	}
+	return endpoint, g.checkURLs(r)
+}
+
+// firstOrRefusal answers a request that could not make an order now. If it made
+// one earlier, when the set-up was another, it is told of that order: a client
+// that is refused believes that nothing was paid, and may pay by other means.
+func (g *Gateway) firstOrRefusal(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request, refusal *payout.Error) (*payout.Order, error) {
+	found, err := g.DB.OrdersByClientID(ctx, c.Party.ID, r.Text(spec.ClientOrderID), 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, refusal
+	}
+	if endpoint := d.Endpoints[found[0].EndpointID]; endpoint != nil && endpoint.Repeat == payout.RepeatAllow {
+		return nil, refusal
+	}
+	return g.replay(c, r, found[0])
 }
 
 // newOrder makes the order that a request asks for; nothing is stored yet.
@@ -85,16 +120,8 @@ func (g *Gateway) checkURLs(r *spec.Request) error {
 
 // replay answers a repeated client_orderid: with the order that has it, when
 // the requests agree, so that a client that retries cannot pay twice.
-func (g *Gateway) replay(ctx context.Context, c *Call, r *spec.Request, wanted *payout.Order) (*payout.Order, error) {
-	found, err := g.DB.OrdersByClientID(ctx, wanted.PartyID, wanted.ClientOrderID, 1)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("replay: the order that was in the way is gone")
-	}
-	first := found[0]
-	if differs := differs(first, wanted, r); differs != "" {
+func (g *Gateway) replay(c *Call, r *spec.Request, first *payout.Order) (*payout.Order, error) {
+	if differs := differs(first, c, r); differs != "" {
 		return nil, &payout.Error{Code: payout.CodeOrderExists, Param: differs}
 	}
 	if _, err := g.accept(c, storage.Acceptance{Request: c.request(first.ClientOrderID, first.ID)}); err != nil {
@@ -104,12 +131,14 @@ func (g *Gateway) replay(ctx context.Context, c *Call, r *spec.Request, wanted *
 }
 
 // differs names what a repeated request changes of the first one, or is empty.
-func differs(first, wanted *payout.Order, r *spec.Request) string {
+func differs(first *payout.Order, c *Call, r *spec.Request) string {
 	switch {
-	case first.Command != wanted.Command:
+	case first.Command != c.Command.Path():
 		return "command"
-	case first.EndpointID != wanted.EndpointID:
-		return "endpoint"
+	case first.GroupID != c.GroupID:
+		return "endpoint group"
+	case c.GroupID == 0 && first.EndpointID != c.EndpointID:
+		return "endpoint" // the group may have picked another one than it would today
 	}
 	return r.Differs(r.Command.Recall(first.Params, first.Amount))
 }
@@ -117,7 +146,8 @@ func differs(first, wanted *payout.Order, r *spec.Request) string {
 // PayoutPay lets the money of a payout-check go. It moves the order once;
 // repeated, it answers as the first time.
 func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*payout.Order, error) {
-	if err := g.ownEndpoint(g.Directory(), c); err != nil {
+	d := g.Directory()
+	if err := g.ownEndpoint(d, c); err != nil {
 		return nil, err
 	}
 	for {
@@ -131,6 +161,12 @@ func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*pay
 		}
 		a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID)}
 		if !paid {
+			if endpoint := d.Endpoints[order.EndpointID]; endpoint == nil || !open(d, endpoint) || c.GroupID != 0 && !d.Groups[c.GroupID].Enabled {
+				return nil, &payout.Error{Code: payout.CodeEndpointDisabled}
+			}
+			if !c.Now.Before(order.ExpiresAt) {
+				return nil, &payout.Error{Code: payout.CodeOrderFinal} // the worker has yet to decline it
+			}
 			a.Move = g.move(order, payout.Pay, c.Now)
 			a.Move.DueAt, a.Move.Serial = c.Now, c.Serial
 		}

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	claimMost = 64          // orders claimed at once by one gate's worker
-	idleMost  = time.Second // longest sleep of an idle worker: other nodes' orders become due unannounced
+	claimMost = 64                    // orders claimed at once by one gate's worker
+	idleMost  = time.Second           // longest sleep of an idle worker: other nodes' orders become due unannounced
+	idleLeast = 20 * time.Millisecond // shortest sleep of a worker that claimed nothing
 )
 
 func stack() string { return string(debug.Stack()) }
@@ -45,32 +46,61 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 	var circuit circuit
 	slots := newSlots()
 	defer slots.wait()
+	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
 		gate := g.Directory().Gates[id]
-		free := min(gate.Concurrency-slots.inUse(), claimMost, circuit.allows(g.Now()))
+		underWay := slots.inUse()
+		free := min(gate.Concurrency-underWay, claimMost, circuit.allows(g.Now(), underWay))
 		// A gate that is switched off sees through what was sent; what was not, waits.
 		which := storage.Which(!gate.Enabled)
-		var orders []*payout.Order
-		if free > 0 {
-			err := g.guarded(func() (err error) {
-				orders, err = g.claim(ctx, id, which, free)
-				return err
-			})
-			if err != nil {
-				g.Log.Error("claim orders failed", "gate", id, "error", err)
-			}
+		if free <= 0 {
+			g.idle(ctx, id, which, slots.freed, false)
+			continue
 		}
+		var orders []storage.ClaimedOrder
+		err := g.guarded(func() (err error) {
+			orders, err = g.claim(ctx, id, which, free)
+			return err
+		})
+		if err != nil {
+			g.Log.Error("claim orders failed", "gate", id, "error", err)
+			g.pause(ctx, failures)
+			failures++
+			continue
+		}
+		failures = 0
 		for _, o := range orders {
-			slots.run(func() { g.work(gate, o, &circuit) })
+			slots.run(func() { g.workOnce(gate, o, &circuit) })
 		}
 		if len(orders) == 0 {
-			g.idle(ctx, id, which, slots.freed, free > 0)
+			g.idle(ctx, id, which, slots.freed, true)
 		}
 	}
 }
 
+// workOnce works on a claimed order, unless this process still does: its lease
+// ends early when the clock jumps, and the first worker's outcome is the better one.
+func (g *Gateway) workOnce(gate *payout.Gate, o storage.ClaimedOrder, c *circuit) {
+	if _, busy := g.underWay.LoadOrStore(o.ID, true); busy {
+		g.Log.Warn("order is still being worked on after its lease", "order", o.ID, "stage", o.Stage)
+		return
+	}
+	defer g.underWay.Delete(o.ID)
+	g.work(gate, o, c)
+}
+
+// pause waits after a failure to claim, longer each time.
+func (g *Gateway) pause(ctx context.Context, failures int) {
+	timer := time.NewTimer(g.backoff(idleMost, 30*time.Second, failures))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
 // claim takes due orders; it first asks, without writing, whether there are any.
-func (g *Gateway) claim(ctx context.Context, id payout.GateID, which storage.Which, limit int) ([]*payout.Order, error) {
+func (g *Gateway) claim(ctx context.Context, id payout.GateID, which storage.Which, limit int) ([]storage.ClaimedOrder, error) {
 	now := g.Now()
 	due, err := g.DB.NextDue(ctx, id, which)
 	if err != nil || due.IsZero() || due.After(now) {
@@ -96,7 +126,7 @@ func (g *Gateway) idle(ctx context.Context, id payout.GateID, which storage.Whic
 	}
 	wait := idleMost
 	if due, err := g.DB.NextDue(ctx, id, which); err == nil && !due.IsZero() && claims {
-		wait = min(wait, max(due.Sub(g.Now()), time.Millisecond))
+		wait = min(wait, max(due.Sub(g.Now()), idleLeast))
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -111,10 +141,14 @@ func (g *Gateway) idle(ctx context.Context, id payout.GateID, which storage.Whic
 // work takes one claimed order one step on. Each step ends in a Move or a
 // Postpone, which give the order back; if neither happens, because something
 // failed or panicked, the lease ends and the order is looked at again.
-func (g *Gateway) work(gate *payout.Gate, o *payout.Order, c *circuit) {
+func (g *Gateway) work(gate *payout.Gate, claimed storage.ClaimedOrder, c *circuit) {
+	o := claimed.Order
 	err := g.guarded(func() error {
 		rail := g.Processors[gate.Processor]
-		if rail == nil {
+		switch {
+		case claimed.Err != nil:
+			return g.rest(o, claimed.Err.Error())
+		case rail == nil:
 			return g.rest(o, fmt.Sprintf("gate %s names the unknown processor %s", gate.Name, gate.Processor))
 		}
 		switch o.Stage {
@@ -125,7 +159,7 @@ func (g *Gateway) work(gate *payout.Gate, o *payout.Order, c *circuit) {
 		case payout.Starting:
 			return g.send(rail, gate, o, c)
 		default:
-			return g.ask(rail, gate, o, c)
+			return g.ask(rail, gate, o)
 		}
 	})
 	if err != nil {
@@ -149,31 +183,45 @@ func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Or
 	intent.Opens = &payout.Transaction{OrderID: o.ID, Attempt: intent.Attempts, GateID: gate.ID,
 		Reference: payout.Reference(o.ID, intent.Attempts), Stage: payout.Sending, StartedAt: now}
 	moved, err := g.DB.Move(*intent)
-	if err != nil || !moved {
-		return err // not moved: another worker has the order
+	unknown := errors.Is(err, storage.ErrUnknown)
+	if !moved && !unknown {
+		return err // nil: another worker has the order
 	}
 	o.Stage, o.Version, o.Attempts, o.Polls = payout.Sending, o.Version+1, intent.Attempts, 0
 
+	if unknown {
+		// If the intent has been stored after all, this takes it back.
+		return g.record(o, processor.Unsent(err))
+	}
 	if late := g.Now().Sub(now); late > leaseMargin/2 || late < -leaseMargin/2 {
 		// The disk was slow, or the clock jumped: the lease could end during the call, and
 		// another worker would ask about a payment that is still on its way.
-		return g.record(o, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)), true)
+		return g.record(o, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)))
 	}
-	outcome := g.call(rail.Payout, gate, o)
+	outcome := g.call(rail.Payout, gate, o, "")
 	c.record(outcome, g.Now(), g.Random())
-	return g.record(o, outcome, true)
+	return g.record(o, outcome)
 }
 
 // ask finds out what became of an order that may have been paid. It never
 // sends: no answer is asked for again, later and later.
-func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
-	outcome := g.call(rail.Status, gate, o)
-	c.record(outcome, g.Now(), g.Random())
+func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order) error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaseMargin/2)
+	defer cancel()
+	transactions, err := g.DB.Transactions(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	txID := ""
+	if n := len(transactions); n > 0 {
+		txID = transactions[n-1].ProcessorTxID
+	}
+	outcome := g.call(rail.Status, gate, o, txID)
 	if outcome.Result == processor.ResultUnsent {
 		// Only the call that sent can know that nothing left.
 		outcome = processor.Lost(outcome.Err)
 	}
-	return g.record(o, outcome, false)
+	return g.record(o, outcome)
 }
 
 // check has the bank confirm a payout-check, if the rail can do that.
@@ -183,7 +231,7 @@ func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.O
 	}
 	outcome := processor.Approved("")
 	if checker, ok := rail.(processor.Checker); ok {
-		outcome = g.call(checker.Check, gate, o)
+		outcome = g.call(checker.Check, gate, o, "")
 		c.record(outcome, g.Now(), g.Random())
 	}
 	now := g.Now()
@@ -207,18 +255,20 @@ func (g *Gateway) expire(o *payout.Order) error {
 
 // call calls a rail with everything it may need to know, within the time limit.
 // It does not end with the worker: a payment that was begun is seen through.
-func (g *Gateway) call(method func(context.Context, processor.Payment) processor.Outcome, gate *payout.Gate, o *payout.Order) processor.Outcome {
+func (g *Gateway) call(method func(context.Context, processor.Payment) processor.Outcome, gate *payout.Gate, o *payout.Order, txID string) processor.Outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.railTimeout())
 	defer cancel()
 	started := g.Now()
-	outcome := method(ctx, payment(o, gate, started))
+	payment := payment(o, gate, started)
+	payment.TxID = txID
+	outcome := presentable(o, method(ctx, payment))
 	g.Metrics.called(gate, outcome, g.Now().Sub(started))
 	return outcome
 }
 
 // record stores what a rail said: an outcome that the table of moves has for
 // the order's stage moves it; any other leaves it to be asked about again.
-func (g *Gateway) record(o *payout.Order, outcome processor.Outcome, sent bool) error {
+func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
 	event := eventOf(outcome, gate != nil)
 	to, ok := o.Stage.Next(event)
@@ -254,7 +304,7 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome, sent bool) 
 		return err
 	}
 	if !moved {
-		g.lost(o, outcome, sent)
+		g.lost(o, outcome)
 		return nil
 	}
 	g.wake(m.GateID)
@@ -299,9 +349,10 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 }
 
 // lost notes an outcome that came after another worker had moved the order.
-func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome, sent bool) {
+func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
+	g.Metrics.late(o)
 	g.Log.Warn("an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
-		"processor_tx_id", outcome.TxID, "sent", sent)
+		"processor_tx_id", outcome.TxID)
 }
 
 // postpone has an unmoved order asked about again, later each time, but not

@@ -35,6 +35,7 @@ type Payment struct {
 	Reference   string            // names the attempt to the rail; the same in every question about it
 	OrderID     payout.OrderID    //
 	Attempt     int               // from 1
+	TxID        string            // the rail's own id of the attempt, as far as it has told one; for Status
 	Settings    map[string]string // the gate's own
 	Amount      payout.Amount     //
 	Description string            // order_desc

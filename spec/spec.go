@@ -157,3 +157,15 @@ func IsConditional(name string) bool {
 	}
 	return false
 }
+
+// IsSensitive tells whether some command has a sensitive parameter of this name.
+func IsSensitive(name string) bool {
+	for _, c := range Commands {
+		for _, u := range c.Params {
+			if u.Name == name {
+				return u.Sensitive
+			}
+		}
+	}
+	return false
+}

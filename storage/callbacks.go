@@ -8,16 +8,21 @@ import (
 	"payout"
 )
 
+// claimWindow is how many due callbacks are looked at to make up one claim, so
+// that a long queue costs no more than a short one.
+const claimWindow = 2000
+
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
-// keeps others from them until the lease ends.
+// keeps others from them until the lease ends. A URL that cannot be read is
+// empty.
 func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
 	type row struct {
 		payout.Callback
 		url []byte
 	}
 	var found []row
-	args := []any{us(now.Add(lease)), us(now), int64(each), int64(limit)}
+	args := []any{us(now.Add(lease)), us(now), int64(each), int64(limit), int64(claimWindow)}
 	notBusy := ""
 	if len(busy) > 0 {
 		notBusy = "AND receiver NOT IN (" + placeholders(len(args)+1, len(busy)) + ")"
@@ -37,7 +42,8 @@ func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int
 		}, `UPDATE callbacks SET due_us = $1 WHERE due_us > 0 AND due_us <= $2 AND id IN (
 				SELECT id FROM (
 					SELECT id, due_us, row_number() OVER (PARTITION BY receiver ORDER BY due_us, id) AS place
-					FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`) AS due
+					FROM (SELECT id, receiver, due_us FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`
+						ORDER BY due_us LIMIT $5) AS next) AS due
 				WHERE place <= $3 ORDER BY due_us LIMIT $4)
 			RETURNING id, order_id, receiver, url_sealed, attempts, state`, args...)
 	}}
@@ -46,11 +52,10 @@ func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int
 	}
 	callbacks := make([]payout.Callback, len(found))
 	for i, c := range found {
-		url, err := db.vault.Open(c.url, callbackPlace(c.OrderID))
-		if err != nil {
-			return nil, err
+		if url, err := db.vault.Open(c.url, callbackPlace(c.OrderID)); err == nil {
+			c.URL = payout.Secret(url)
 		}
-		c.URL, c.DueAt = payout.Secret(url), now.Add(lease)
+		c.DueAt = now.Add(lease)
 		callbacks[i] = c.Callback
 	}
 	return callbacks, nil

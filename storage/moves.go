@@ -115,7 +115,11 @@ func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks
 		VALUES ($1, $2, $3, $4, $5, $6, '', '', '', 0, '', 0)`, opens); err != nil {
 		return fmt.Errorf("store transactions: %w", err)
 	}
-	if _, err := tx.each(ctx, `UPDATE transactions SET stage = $3, processor_tx_id = $4, rrn = $5, approval_code = $6,
+	// What a rail has told once stays when a later answer leaves it out.
+	if _, err := tx.each(ctx, `UPDATE transactions SET stage = $3,
+			processor_tx_id = CASE WHEN $4 = '' THEN processor_tx_id ELSE $4 END,
+			rrn = CASE WHEN $5 = '' THEN rrn ELSE $5 END,
+			approval_code = CASE WHEN $6 = '' THEN approval_code ELSE $6 END,
 			error_code = $7, error_message = $8, ended_us = $9
 		WHERE order_id = $1 AND attempt = $2`, closes); err != nil {
 		return fmt.Errorf("store outcomes: %w", err)

@@ -18,6 +18,7 @@ const orderColumns = `id, party_id, endpoint_id, group_id, command, type, client
 type orderRow struct {
 	payout.Order
 	params []byte
+	err    error // the row holds what cannot be
 }
 
 func scanOrder(r rows) (orderRow, error) {
@@ -33,13 +34,18 @@ func scanOrder(r rows) (orderRow, error) {
 		return o, err
 	}
 	o.CreatedAt, o.FinalAt, o.ExpiresAt = fromUS(created), fromUS(final), fromUS(expires)
-	o.Amount.Currency, err = payout.ParseCurrency(currency)
-	return o, err
+	if o.Amount.Currency, err = payout.ParseCurrency(currency); err != nil {
+		o.err = fmt.Errorf("read %s: its currency: %w", place(o.ID), err)
+	}
+	return o, nil
 }
 
 // open unseals an order's parameters.
 func (db *DB) open(row orderRow) (*payout.Order, error) {
 	o := &row.Order
+	if row.err != nil {
+		return nil, row.err
+	}
 	plain, err := db.vault.Open(row.params, place(o.ID))
 	if err != nil {
 		return nil, err
@@ -103,10 +109,6 @@ func (db *DB) readOrders(ctx context.Context, where string, args ...any) ([]*pay
 	if err != nil {
 		return nil, err
 	}
-	return db.openAll(found)
-}
-
-func (db *DB) openAll(found []orderRow) ([]*payout.Order, error) {
 	orders := make([]*payout.Order, len(found))
 	for i, row := range found {
 		var err error
@@ -160,11 +162,17 @@ func (w Which) where() string {
 	return "due_us > 0"
 }
 
+// A ClaimedOrder is an order that belongs to its claimer until the lease ends.
+type ClaimedOrder struct {
+	*payout.Order
+	Err error // the row cannot be read: the order has no parameters
+}
+
 // ClaimOrders takes up to limit orders of a gate that are due, the longest due
 // first, and keeps others from them until the lease ends. A claimed order is
 // the caller's to Move or Postpone; if the caller dies, it is due again when
-// the lease has ended.
-func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease time.Duration, limit int) ([]*payout.Order, error) {
+// the lease has ended. An order that cannot be read does not keep the others.
+func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease time.Duration, limit int) ([]ClaimedOrder, error) {
 	var found []orderRow
 	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
 		found = found[:0]
@@ -180,7 +188,15 @@ func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease 
 	if err := db.commits.submit(&op{claim: claim}); err != nil {
 		return nil, fmt.Errorf("claim orders: %w", err)
 	}
-	return db.openAll(found)
+	claimed := make([]ClaimedOrder, len(found))
+	for i, row := range found {
+		o, err := db.open(row)
+		if err != nil {
+			o = &row.Order
+		}
+		claimed[i] = ClaimedOrder{o, err}
+	}
+	return claimed, nil
 }
 
 // NextDue tells when ClaimOrders will find the next order; zero for never.

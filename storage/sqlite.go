@@ -14,7 +14,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const sqliteReaders = 4 // connections
+const (
+	sqliteReaders = 4 // connections
+
+	// Page caches, as SQLite counts them: minus KiB. A reader forgets its pages
+	// with every commit of the writer.
+	writerCache = "-65536"
+	readerCache = "-8192"
+)
 
 // A sqliteEngine has one connection that writes and a few that read.
 type sqliteEngine struct {
@@ -36,16 +43,18 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 		return nil, err
 	}
 	// The driver ignores options that it does not know, so check reads them back.
-	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(WAL)",
-		"synchronous(FULL)", "foreign_keys(ON)", "cache_size(-65536)", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
+	dsn := func(cache string) string {
+		query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
+			"foreign_keys(ON)", "cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
+	}
 	e := &sqliteEngine{stmts: make(map[string]*sql.Stmt)}
 	var err error
-	if e.write, err = sql.Open("sqlite", dsn); err != nil {
+	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	e.write.SetMaxOpenConns(1)
-	if e.read, err = sql.Open("sqlite", dsn); err != nil {
+	if e.read, err = sql.Open("sqlite", dsn(readerCache)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), e.write.Close())
 	}
 	e.read.SetMaxOpenConns(sqliteReaders)

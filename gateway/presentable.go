@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"payout"
+	"payout/processor"
+	"payout/spec"
+	"payout/vault"
+)
+
+const railTextMost = 255 // characters of a rail's text that are kept
+
+// presentable makes what a rail wrote fit to be stored, logged and told: valid
+// UTF-8 without control characters, not long, and without the Receiver's data,
+// which some rails quote in their refusals.
+func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
+	hide := receiverHider(o)
+	outcome.TxID, outcome.RRN, outcome.ApprovalCode = clean(outcome.TxID), clean(outcome.RRN), clean(outcome.ApprovalCode)
+	outcome.Text = clean(hide.Replace(outcome.Text))
+	if outcome.Err != nil {
+		// The error itself could be printed with what it wraps.
+		outcome.Err = errors.New(clean(hide.Replace(outcome.Err.Error())))
+	}
+	return outcome
+}
+
+// clean drops what no text may have, and the end of a long one.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text)
+	if runes := []rune(text); len(runes) > railTextMost {
+		text = string(runes[:railTextMost])
+	}
+	return text
+}
+
+// receiverHider replaces the sensitive values of an order by their masks. Values
+// of less than four characters stay: they are in every other word.
+func receiverHider(o *payout.Order) *strings.Replacer {
+	const least = 4
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
+		if !spec.IsSensitive(name) {
+			continue
+		}
+		value := o.Params[name]
+		values := []string{value}
+		if name == spec.ReceiverPhone.Name {
+			values = append(values, spec.PhoneDigits(value))
+		}
+		for _, v := range values {
+			if utf8.RuneCountInString(v) >= least {
+				pairs = append(pairs, v, vault.Mask(v))
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
