@@ -32,6 +32,9 @@ func TestGateRestsAfterFailuresInARow(t *testing.T) {
 	if got := c.allows(now.Add(restFirst), 0); got != 1 {
 		t.Errorf("after its rest the gate tries %d orders, want 1", got)
 	}
+	if got := c.allows(now.Add(restFirst), 1); got != 0 {
+		t.Errorf("while that one is under way the gate tries %d more", got)
+	}
 }
 
 func TestAnswerEndsTheRowOfFailuresAndTheRest(t *testing.T) {

@@ -179,3 +179,77 @@ func TestEndedContextDoesNotEndAWriteThatHasBegun(t *testing.T) {
 		t.Errorf("the next write: %v", err)
 	}
 }
+
+// spoil changes a row as no method would.
+func spoil(t *testing.T, db *DB, sql string) {
+	t.Helper()
+	err := db.Transact(t.Context(), time.Now(), func(tx *Tx) error {
+		n, err := tx.conn.exec(tx.ctx, sql)
+		if err == nil && n != 1 {
+			t.Errorf("%d rows were spoilt", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRowThatCannotBeReadDoesNotKeepTheOthers(t *testing.T) {
+	for name, sql := range map[string]string{
+		"parameters": "UPDATE orders SET params_sealed = 'x' WHERE id = 2",
+		"currency":   "UPDATE orders SET currency = '?' WHERE id = 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, _ := openSick(t)
+			now := time.Now()
+			for id := payout.OrderID(1); id <= 3; id++ {
+				o := &payout.Order{ID: id, PartyID: 1, ClientOrderID: id.String(), Amount: payout.Amount{Minor: 1, Currency: "USD"},
+					GateID: 5, Stage: payout.Starting, CreatedAt: now, ReceiverHash: []byte{1}}
+				if _, err := db.Accept(Acceptance{Now: now, Order: o, DueAt: now, Unique: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			spoil(t, db, sql)
+			claimed, err := db.ClaimOrders(5, AllDue, now, time.Minute, 10)
+			if err != nil || len(claimed) != 3 {
+				t.Fatalf("%d orders claimed, %v", len(claimed), err)
+			}
+			for _, c := range claimed {
+				if bad := c.ID == 2; bad != (c.Err != nil) {
+					t.Errorf("order %s: %v", c.ID, c.Err)
+				}
+				if err := db.Postpone(c.Order, 1, now.Add(time.Hour)); err != nil {
+					t.Errorf("order %s cannot be postponed: %v", c.ID, err)
+				}
+			}
+		})
+	}
+}
+
+func TestCallbackThatCannotBeReadDoesNotKeepTheOthers(t *testing.T) {
+	db, _ := openSick(t)
+	now := time.Now()
+	for id := payout.OrderID(1); id <= 2; id++ {
+		o := &payout.Order{ID: id, PartyID: 1, ClientOrderID: id.String(), Amount: payout.Amount{Minor: 1, Currency: "USD"},
+			GateID: 5, Stage: payout.Starting, CreatedAt: now, ReceiverHash: []byte{1}}
+		if _, err := db.Accept(Acceptance{Now: now, Order: o, DueAt: now, Unique: true}); err != nil {
+			t.Fatal(err)
+		}
+		moved, err := db.Move(Move{OrderID: id, From: payout.Starting, Event: payout.Decline, To: payout.Declined, At: now,
+			Callback: &payout.Callback{Receiver: "example.com:443", URL: "https://example.com/", DueAt: now}})
+		if err != nil || !moved {
+			t.Fatal(moved, err)
+		}
+	}
+	spoil(t, db, "UPDATE callbacks SET url_sealed = 'x' WHERE order_id = 1")
+	claimed, err := db.ClaimCallbacks(now, time.Minute, 10, 10, nil)
+	if err != nil || len(claimed) != 2 {
+		t.Fatalf("%d callbacks claimed, %v", len(claimed), err)
+	}
+	for _, c := range claimed {
+		if bad := c.OrderID == 1; bad != (c.URL == "") {
+			t.Errorf("callback of order %s has the URL %q", c.OrderID, c.URL.Reveal())
+		}
+	}
+}

@@ -242,14 +242,25 @@ func TestMoveHappensOnceAndWritesHistoryTransactionAndCallback(t *testing.T) {
 		if err != nil || o.Stage != payout.Sending || o.Version != 1 || o.Attempts != 1 {
 			t.Fatalf("order after Send: %+v, %v", o, err)
 		}
+		accept := move(o, payout.Accept, noon.Add(time.Minute))
+		accept.Attempts = 1
+		accept.Closes = &payout.Transaction{Attempt: 1, Stage: payout.Pending, ProcessorTxID: "PNTEST-1", RRN: "187722741"}
+		if moved, err := db.Move(accept); err != nil || !moved {
+			t.Fatalf("accept: %v, %v", moved, err)
+		}
+		o, err = db.Order(t.Context(), o.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
 		end := move(o, payout.Approve, time.Time{})
-		end.Closes = &payout.Transaction{Attempt: 1, Stage: payout.Approved, ProcessorTxID: "PNTEST-1", RRN: "187722741", ApprovalCode: "610669", EndedAt: noon}
+		// What the rail does not repeat stays.
+		end.Closes = &payout.Transaction{Attempt: 1, Stage: payout.Approved, ApprovalCode: "610669", EndedAt: noon}
 		end.Callback = &payout.Callback{Receiver: "example.com:443", URL: "https://example.com/?secret=1", DueAt: noon}
 		if moved, err := db.Move(end); err != nil || !moved {
 			t.Fatalf("approve: %v, %v", moved, err)
 		}
 		history, err := db.History(t.Context(), o.ID)
-		if err != nil || len(history) != 2 || history[1].To != payout.Approved || history[1].Version != 2 {
+		if err != nil || len(history) != 3 || history[2].To != payout.Approved || history[2].Version != 3 {
 			t.Errorf("history %+v, %v", history, err)
 		}
 		transactions, err := db.Transactions(t.Context(), o.ID)

@@ -1,0 +1,35 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"payout"
+	"payout/processor"
+)
+
+// Rails quote what they were sent, and send what no column and no reply can hold.
+func TestWhatARailWritesIsMadeFit(t *testing.T) {
+	o := &payout.Order{Params: map[string]string{"account_number": "1234567890", "account_name": "John Q. Public",
+		"receiver_phone": "+7 (916) 123-45-67", "receiver_first_name": "Al", "order_desc": "Rent for May"}}
+	for _, test := range []struct{ text, want string }{
+		{"Insufficient funds", "Insufficient funds"},
+		{"account 1234567890 of John Q. Public", "account ******7890 of **********blic"},
+		{"no phone 79161234567", "no phone *******4567"},
+		{"no phone +7 (916) 123-45-67", "no phone **************5-67"},
+		{"Al paid Rent for May", "Al paid Rent for May"}, // too short to hide; not sensitive
+		{"a\x00b\r\nc\xffd\u0085e", "abcde"},
+		{strings.Repeat("ы", 255), strings.Repeat("ы", 255)},
+		{strings.Repeat("ы", 256), strings.Repeat("ы", 255)},
+	} {
+		got := presentable(o, processor.Outcome{Text: test.text, Err: errors.New(test.text)})
+		if got.Text != test.want || got.Err.Error() != test.want {
+			t.Errorf("%q became %q and the error %q, want %q", test.text, got.Text, got.Err, test.want)
+		}
+	}
+	got := presentable(o, processor.Outcome{TxID: "a\x00b", RRN: strings.Repeat("1", 300), ApprovalCode: "\n610669"})
+	if got.TxID != "ab" || len(got.RRN) != 255 || got.ApprovalCode != "610669" || got.Err != nil {
+		t.Errorf("ids became %+v", got)
+	}
+}
