@@ -29,11 +29,10 @@ func TestGateRestsAfterFailuresInARow(t *testing.T) {
 	if c.allows(now.Add(restFirst-time.Nanosecond), 0) != 0 {
 		t.Error("the gate woke up before its rest was over")
 	}
-	if got := c.allows(now.Add(restFirst), 0); got != 1 {
-		t.Errorf("after its rest the gate tries %d orders, want 1", got)
-	}
-	if got := c.allows(now.Add(restFirst), 1); got != 0 {
-		t.Errorf("while that one is under way the gate tries %d more", got)
+	for underWay, want := range map[int]int{0: circuitTrips, 1: circuitTrips - 1, circuitTrips: 0, circuitTrips + 1: 0} {
+		if got := c.allows(now.Add(restFirst), underWay); got != want {
+			t.Errorf("after its rest, with %d orders under way, the gate tries %d, want %d", underWay, got, want)
+		}
 	}
 }
 
@@ -68,7 +67,7 @@ func TestRestsGrowToTheirLimitAndLateFailuresDoNotProlongThem(t *testing.T) {
 	rest := restFirst
 	for range 10 {
 		c.record(failure, now.Add(rest/2), 0.5) // a call that began before the rest
-		if c.allows(now.Add(rest), 0) != 1 || c.allows(now.Add(rest-time.Nanosecond), 0) != 0 {
+		if c.allows(now.Add(rest), 0) != circuitTrips || c.allows(now.Add(rest-time.Nanosecond), 0) != 0 {
 			t.Fatalf("a rest is not %s long", rest)
 		}
 		now = now.Add(rest)
@@ -77,5 +76,27 @@ func TestRestsGrowToTheirLimitAndLateFailuresDoNotProlongThem(t *testing.T) {
 	}
 	if rest != restMost {
 		t.Errorf("the longest rest is %s", rest)
+	}
+}
+
+func TestAnAnsweredQuestionEndsTheRestAndAnUnansweredOneTellsNothing(t *testing.T) {
+	now := time.Unix(0, 0)
+	var c circuit
+	for range 10 {
+		c.asked(failure)
+	}
+	if c.allows(now, 0) != claimMost {
+		t.Fatal("questions without an answer rest the gate")
+	}
+	for range circuitTrips {
+		c.record(failure, now, 0.5)
+	}
+	c.asked(failure)
+	if c.allows(now, 0) != 0 {
+		t.Error("a question without an answer ends the rest")
+	}
+	c.asked(answer)
+	if got := c.allows(now, 0); got != circuitTrips {
+		t.Errorf("after an answer the gate tries %d orders, want %d", got, circuitTrips)
 	}
 }

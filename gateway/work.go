@@ -50,9 +50,14 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 	for ctx.Err() == nil {
 		gate := g.Directory().Gates[id]
 		underWay := slots.inUse()
-		free := min(gate.Concurrency-underWay, claimMost, circuit.allows(g.Now(), underWay))
-		// A gate that is switched off sees through what was sent; what was not, waits.
+		free := min(gate.Concurrency-underWay, claimMost)
+		// A gate that is switched off or rests sees through what was sent; what was not, waits.
 		which := storage.Which(!gate.Enabled)
+		if sendable := circuit.allows(g.Now(), underWay); sendable == 0 {
+			which = storage.SentDue
+		} else {
+			free = min(free, sendable)
+		}
 		if free <= 0 {
 			g.idle(ctx, id, which, slots.freed, false)
 			continue
@@ -159,7 +164,7 @@ func (g *Gateway) work(gate *payout.Gate, claimed storage.ClaimedOrder, c *circu
 		case payout.Starting:
 			return g.send(rail, gate, o, c)
 		default:
-			return g.ask(rail, gate, o)
+			return g.ask(rail, gate, o, c)
 		}
 	})
 	if err != nil {
@@ -205,7 +210,7 @@ func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Or
 
 // ask finds out what became of an order that may have been paid. It never
 // sends: no answer is asked for again, later and later.
-func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order) error {
+func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaseMargin/2)
 	defer cancel()
 	transactions, err := g.DB.Transactions(ctx, o.ID)
@@ -217,6 +222,7 @@ func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Ord
 		txID = transactions[n-1].ProcessorTxID
 	}
 	outcome := g.call(rail.Status, gate, o, txID)
+	c.asked(outcome)
 	if outcome.Result == processor.ResultUnsent {
 		// Only the call that sent can know that nothing left.
 		outcome = processor.Lost(outcome.Err)
