@@ -8,8 +8,12 @@ import (
 // A TransactionType is the wire's transaction-type and the prefix of order-stage.
 type TransactionType string
 
-// TypePayout is the type of all payouts to accounts and phones.
-const TypePayout TransactionType = "payout"
+// The types of transactions.
+const (
+	TypePayout   TransactionType = "payout"   // payouts to accounts, phones and cards
+	TypeTransfer TransactionType = "transfer" // from the Connecting Party's account to a card
+	TypeCardRef  TransactionType = "create-card-ref"
+)
 
 // A Transaction is one attempt to pay an order on one gate. An order has
 // several when a chain of gates is tried or a rail could not be reached.

@@ -15,7 +15,7 @@ var payoutUses = join(
 	all(conditional, AccountNumber, AccountName, RoutingNumber, BankName, BankBranch, BankCode, BankCity,
 		BankAddress1, BankZipCode),
 	all(optional, BankProvince, BankArea),
-	[]Use{refused(CreditCardNumber, "payouts to cards are not available on this endpoint")},
+	all(conditional, CreditCardNumber, CardPrintedName, ExpireMonth, ExpireYear),
 	all(conditional, receiver...),
 	[]Use{conditional(ReceiverPhone), optional(MerchantData),
 		optional(ServerCallbackURL), // 128 in the seed, 1024 on payout-form: DIVERGENCES.md
@@ -25,13 +25,13 @@ var payoutUses = join(
 // The commands.
 var (
 	Payout = &Command{Version: 4, Name: "payout", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
-		Doc:    T("Pays a Receiver's bank account.", "Выплата на банковский счёт Получателя."),
-		Params: payoutUses, Rules: []Rule{needs(AccountNumber), notBoth(ServerCallbackURL, NotifyURL)},
+		Doc:    T("Pays a Receiver's bank account or card.", "Выплата на банковский счёт или карту Получателя."),
+		Params: payoutUses, Rules: []Rule{eitherOf(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
 		Reply: AsyncReply, Source: "3.26"}
 
 	PayoutCheck = &Command{Version: 4, Name: "payout-check", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Prepares a payout and has the bank confirm it; payout-pay lets the money go.", "Готовит выплату и подтверждает её в банке; деньги отправляет payout-pay."),
-		Params: payoutUses, Rules: []Rule{needs(AccountNumber), notBoth(ServerCallbackURL, NotifyURL)},
+		Params: payoutUses, Rules: []Rule{eitherOf(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
 		Reply: AsyncReply, Source: "AF 5.1"}
 
 	PayoutPay = &Command{Version: 4, Name: "payout-pay", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
@@ -62,7 +62,8 @@ var (
 )
 
 // Commands lists every command of the API in the order of the documentation.
-var Commands = []*Command{Payout, PayoutCheck, PayoutPay, WithdrawalSBP, StatusV4, StatusV2}
+var Commands = []*Command{Payout, PayoutCheck, PayoutPay, PayoutByRef, WithdrawalSBP, TransferByRef,
+	CreateCardRefV2, CreateCardRefV4, StatusV4, StatusV2}
 
 // join puts parts of a table together.
 func join(parts ...[]Use) []Use {

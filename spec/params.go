@@ -89,9 +89,6 @@ var (
 	BankZipCode = &Param{Name: "bank_zip_code", Kind: Line, Max: 255,
 		Doc:    T("Postal code of the bank.", "Почтовый индекс банка."),
 		Sample: "10115", Source: "AF 3"}
-	CreditCardNumber = &Param{Name: "credit_card_number", Kind: Digits, Max: 20, Sensitive: true,
-		Doc:    T("Receiver's card number.", "Номер карты Получателя."),
-		Sample: "4444555566661111", Source: "AF 3"}
 )
 
 // The Receiver.

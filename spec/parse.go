@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -89,9 +91,6 @@ func (u Use) check(name, value string) error {
 		}
 		return nil
 	}
-	if u.Need == Refused {
-		return payout.Errorf(payout.CodeNotSupported, name, "%s", u.Why)
-	}
 	// The reference counts characters, not bytes (AF 0).
 	if n := utf8.RuneCountInString(value); n > u.Length() {
 		return payout.Errorf(payout.CodeTooLong, name, "at most %d characters", u.Length())
@@ -152,8 +151,41 @@ func (k Kind) broken(value string) string {
 		if _, err := payout.ParseSerialNumber(value); err != nil {
 			return "it " + err.Error()
 		}
+	case Card:
+		if _, err := payout.ParseCardNumber(value); err != nil {
+			return "it " + err.Error()
+		}
 	case URL:
 		return brokenURL(value)
+	}
+	return k.brokenPersonal(value)
+}
+
+// brokenPersonal is broken for the kinds that tell of persons and their cards.
+func (k Kind) brokenPersonal(value string) string {
+	switch k {
+	case Month:
+		if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 12 || value[0] == '+' {
+			return "it must be a month, 01 to 12"
+		}
+	case Year:
+		if strings.Trim(value, "0123456789") != "" || len(value) != 2 && len(value) != 4 {
+			return "it must be a year, such as 2030"
+		}
+	case Country:
+		if !IsCountry(value) {
+			return "it must be a country code of two capital letters (ISO 3166-1)"
+		}
+	case Bool:
+		if value != "true" && value != "false" {
+			return "it must be true or false"
+		}
+	case Birthday:
+		_, short := time.Parse("010206", value)
+		_, long := time.Parse("01022006", value)
+		if short != nil && long != nil {
+			return "it must be a date as MMDDYY or MMDDYYYY"
+		}
 	}
 	return ""
 }

@@ -49,6 +49,12 @@ var (
 	FieldMerchantData    = &Field{Name: "merchantdata", Doc: T("Echo of merchant_data.", "Возвращённое значение merchant_data.")}
 	FieldTransactionDate = &Field{Name: "transaction-date", Doc: T("When the order became final.", "Когда заказ завершился.")}
 	FieldEndpoint        = &Field{Name: "end-point-id", Doc: T("The endpoint that was used.", "Использованная точка входа.")}
+	FieldCardRef         = &Field{Name: "card-ref-id", Doc: T("Reference to the registered card.", "Ссылка на зарегистрированную карту.")}
+	FieldUniqueCard      = &Field{Name: "unq-card-ref-id", Doc: T("The same for the same card, whatever the reference.", "Одинаков для одной и той же карты, независимо от ссылки.")}
+	FieldDestBIN         = &Field{Name: "dest-bin", Doc: T("First six digits of the destination card.", "Первые шесть цифр карты получателя.")}
+	FieldDestLastFour    = &Field{Name: "dest-last-four-digits", Doc: T("Last four digits of the destination card.", "Последние четыре цифры карты получателя.")}
+	FieldDestCardType    = &Field{Name: "dest-card-type", Doc: T("Scheme of the destination card.", "Платёжная система карты получателя.")}
+	FieldDestCardHash    = &Field{Name: "destination-card-hash-id", Doc: T("The same for the same destination card.", "Одинаков для одной и той же карты получателя.")}
 	FieldErrorMessage    = &Field{Name: "error-message", Doc: T("Reason of a refusal or decline.", "Причина отказа.")}
 	FieldErrorCode       = &Field{Name: "error-code", Number: true, Doc: T("Code of a refusal or decline.", "Код отказа.")}
 )
@@ -62,8 +68,13 @@ var (
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldProcessorTxID, FieldPaynetOrder, FieldStatus,
 			FieldAmount, FieldCurrency, FieldDescriptor, FieldOrigDescriptor, FieldTransactionType, FieldReceipt,
 			FieldEmail, FieldLastName, FieldFirstName, FieldRRN, FieldApprovalCode, FieldOrderStage, FieldPhone,
-			FieldPurpose, FieldProcessingDate, FieldByRequestSN, FieldInitialAmount, FieldMerchantData,
+			FieldPurpose, FieldDestBIN, FieldDestLastFour, FieldDestCardType, FieldProcessingDate, FieldByRequestSN,
+			FieldDestCardHash, FieldInitialAmount, FieldMerchantData,
 			FieldTransactionDate, FieldErrorMessage, FieldErrorCode}}
+
+	// CardRefReply has the order of the table in 1.1.5.
+	CardRefReply = &ReplySpec{Type: "create-card-ref-response",
+		Fields: []*Field{FieldType, FieldSerial, FieldStatus, FieldCardRef, FieldUniqueCard, FieldEndpoint}}
 
 	// ErrorReply answers refusals; Type is the code's kind.
 	ErrorReply = &ReplySpec{

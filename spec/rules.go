@@ -8,14 +8,16 @@ type Rule struct {
 	Check func(*Request) error
 }
 
-// needs demands a parameter that a single row cannot demand, because later
-// commands offer alternatives to it.
-func needs(p *Param) Rule {
+// eitherOf demands one of two parameters, and not both.
+func eitherOf(a, b *Param) Rule {
 	return Rule{
-		Doc: T(p.Name+" is required.", "Параметр "+p.Name+" обязателен."),
+		Doc: T("Either "+a.Name+" or "+b.Name+" is required, not both.", "Нужен либо "+a.Name+", либо "+b.Name+", но не оба."),
 		Check: func(r *Request) error {
-			if r.Text(p) == "" {
-				return &payout.Error{Code: payout.CodeRequired, Param: p.Name}
+			switch {
+			case r.Text(a) == "" && r.Text(b) == "":
+				return &payout.Error{Code: payout.CodeRequired, Param: a.Name}
+			case r.Text(a) != "" && r.Text(b) != "":
+				return payout.Errorf(payout.CodeContradiction, b.Name, "send either %s or %s", a.Name, b.Name)
 			}
 			return nil
 		},

@@ -9,16 +9,58 @@ import (
 )
 
 // creating are the commands that create an order.
-var creating = []*Command{Payout, PayoutCheck, WithdrawalSBP}
+var creating = []*Command{Payout, PayoutCheck, WithdrawalSBP, PayoutByRef, TransferByRef}
 
-func TestAccountNumberIsNeededByPayoutAndPayoutCheckOnly(t *testing.T) {
-	for _, c := range []*Command{Payout, PayoutCheck} {
-		u := use(t, c, AccountNumber)
-		mustRefuse(t, c, with(c, u), payout.CodeRequired, "account_number")
-		mustAccept(t, c, with(c, u, "account_number", "1"))
+func TestExactlyOneDestinationIsNeeded(t *testing.T) {
+	for _, test := range []struct {
+		commands []*Command
+		a, b     *Param
+	}{
+		{[]*Command{Payout, PayoutCheck}, AccountNumber, CreditCardNumber},
+		{[]*Command{TransferByRef}, DestinationCardNo, DestinationCardRef},
+	} {
+		for _, c := range test.commands {
+			none := with(c, use(t, c, test.a))
+			a, b := sign.Pair{Name: test.a.Name, Value: test.a.Sample}, sign.Pair{Name: test.b.Name, Value: test.b.Sample}
+			mustRefuse(t, c, none, payout.CodeRequired, a.Name)
+			mustAccept(t, c, append(none[:len(none):len(none)], a))
+			mustAccept(t, c, append(none[:len(none):len(none)], b))
+			mustRefuse(t, c, append(none[:len(none):len(none)], a, b), payout.CodeContradiction, b.Name)
+		}
 	}
 	if _, ok := WithdrawalSBP.Use(AccountNumber); ok {
 		t.Error("withdrawal-sbp knows account_number, which 3.15 does not list")
+	}
+}
+
+func TestStateIsOfItsCountryAndOfThreeCountriesOnly(t *testing.T) {
+	c := TransferByRef
+	none := without(without(full(c), use(t, c, SenderState)), use(t, c, SenderCountry))
+	for _, test := range []struct {
+		country, state string
+		code           payout.ErrCode // 0: accepted
+		param          string
+	}{
+		{"", "", 0, ""},
+		{"DE", "", 0, ""},
+		{"US", "WA", 0, ""},
+		{"CA", "ON", 0, ""},
+		{"AU", "NSW", 0, ""},
+		{"US", "PR", 0, ""},
+		{"US", "", payout.CodeRequired, "state"},
+		{"AU", "", payout.CodeRequired, "state"},
+		{"AU", "WA", 0, ""}, // Western Australia
+		{"CA", "WA", payout.CodeFormat, "state"},
+		{"US", "wa", payout.CodeFormat, "state"},
+		{"DE", "BY", payout.CodeContradiction, "state"},
+		{"", "WA", payout.CodeContradiction, "state"},
+	} {
+		form := append(none[:len(none):len(none)], sign.Pair{Name: "country", Value: test.country}, sign.Pair{Name: "state", Value: test.state})
+		if test.code == 0 {
+			mustAccept(t, c, form)
+			continue
+		}
+		mustRefuse(t, c, form, test.code, test.param)
 	}
 }
 
@@ -41,7 +83,7 @@ func TestRequireDemandsTheGatesNamesAndNoOthers(t *testing.T) {
 	for _, c := range creating {
 		complete := mustAccept(t, c, full(c))
 		for _, u := range c.Params {
-			if u.Need == Refused || u.Param == NotifyURL || needed(c, u) {
+			if instead[u.Param] != nil || needed(c, u) || ruled(u) {
 				continue
 			}
 			missing := mustAccept(t, c, with(c, u))
@@ -69,12 +111,12 @@ func TestRequireOfABankFieldDoesNotStopWithdrawalSBP(t *testing.T) {
 }
 
 func TestOnlyParametersOfOrdersCanBeConditionalAtAGate(t *testing.T) {
-	for _, name := range []string{"account_number", "bank_name", "receiver_first_name", "receiver_phone", "ipaddress", "purpose"} {
+	for _, name := range []string{"account_number", "bank_name", "receiver_first_name", "receiver_phone", "ipaddress", "purpose", "credit_card_number"} {
 		if !IsConditional(name) {
 			t.Errorf("%s cannot be required by a gate", name)
 		}
 	}
-	for _, name := range []string{"", "orderid", "client_orderid", "first_name", "credit_card_number", "order_desc", "colour"} {
+	for _, name := range []string{"", "orderid", "client_orderid", "first_name", "order_desc", "colour"} {
 		if IsConditional(name) {
 			t.Errorf("%s can be required by a gate", name)
 		}
@@ -96,9 +138,6 @@ func TestValuesAreRecalledWithoutADifference(t *testing.T) {
 
 func TestDiffersNamesTheParameterThatDiffers(t *testing.T) {
 	eachRow(t, func(t *testing.T, c *Command, u Use) {
-		if u.Need == Refused {
-			return
-		}
 		r := mustAccept(t, c, with(c, u, u.Name, u.Sample))
 		values, amount := r.Values(), r.Amount
 		values[u.Name] = "another"

@@ -29,12 +29,18 @@ const (
 	IP       Kind = "IP"       // IPv4 or IPv6 address
 	OrderID  Kind = "OrderID"  // see payout.ParseOrderID
 	Serial   Kind = "Serial"   // see payout.ParseSerialNumber
+	Card     Kind = "Card"     // see payout.ParseCardNumber
+	Month    Kind = "Month"    // 01 to 12, or 1 to 9
+	Year     Kind = "Year"     // four digits, or the last two of 20xx
+	Country  Kind = "Country"  // ISO 3166-1 alpha-2, see countries.go
+	Bool     Kind = "Bool"     // true or false
+	Birthday Kind = "Birthday" // MMDDYY or MMDDYYYY
 )
 
 // Wire is the word of the seeds' tables for the kind: String or Numeric.
 func (k Kind) Wire() string {
 	switch k {
-	case Digits, Phone, Amount, OrderID:
+	case Digits, Phone, Amount, OrderID, Card, Month, Year, Birthday:
 		return "Numeric"
 	}
 	return "String"
@@ -61,16 +67,14 @@ const (
 	Required    Need = "Required"
 	Conditional Need = "Conditional" // required when the gate says so
 	Optional    Need = "Optional"
-	Refused     Need = "Not supported" // known, but not accepted here
 )
 
 // A Use says how one command uses a parameter.
 type Use struct {
 	*Param
 	Need   Need
-	Max    int    // overrides the parameter's length when not 0
-	Strict bool   // aliases are not accepted
-	Why    string // why it is refused
+	Max    int  // overrides the parameter's length when not 0
+	Strict bool // aliases are not accepted
 }
 
 // Length is the greatest accepted length in characters.
@@ -92,8 +96,6 @@ func (u Use) Names() []string {
 func required(p *Param) Use    { return Use{Param: p, Need: Required} }
 func conditional(p *Param) Use { return Use{Param: p, Need: Conditional} }
 func optional(p *Param) Use    { return Use{Param: p, Need: Optional} }
-
-func refused(p *Param, why string) Use { return Use{Param: p, Need: Refused, Why: why} }
 
 // upTo sets another greatest length for this command.
 func (u Use) upTo(characters int) Use { u.Max = characters; return u }
