@@ -53,6 +53,9 @@ const (
 	CodeContentType      ErrCode = 311
 	CodeBodyTooLarge     ErrCode = 312
 	CodeCommandUnknown   ErrCode = 313
+	CodeCardRefUnknown   ErrCode = 314
+	CodeNoCard           ErrCode = 315
+	CodeNotApproved      ErrCode = 316
 	CodeBusy             ErrCode = 398
 	CodeInternal         ErrCode = 399
 )
@@ -109,6 +112,9 @@ var errCodes = []CodeRow{
 	{CodeContentType, KindError, 415, true, "Content-Type must be application/x-www-form-urlencoded", "Send the parameters as a form."},
 	{CodeBodyTooLarge, KindError, 413, true, "The request body is larger than 1 MiB", "Send less."},
 	{CodeCommandUnknown, KindError, 404, true, "No such command", "Check the path of the request."},
+	{CodeCardRefUnknown, KindError, 404, false, "Parameter {param} is not a card reference of yours", "The reference does not exist, was deleted, or belongs to another party."},
+	{CodeNoCard, KindError, 409, false, "The order holds no card", "Register the card of an order that was paid with or to a card."},
+	{CodeNotApproved, KindError, 409, false, "The order is not approved", "Only the card of an approved order can be registered; poll its status."},
 	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "Nothing was stored. Try again after the time that Retry-After names."},
 	{CodeInternal, KindError, 500, true, "Internal error", "It is not known whether the request was carried out. Repeat it with the same client_orderid, or ask for the status; never send the order under a new one."},
 

@@ -59,8 +59,8 @@ type Order struct {
 	ClientOrderID string
 	Amount        Amount
 	Params        map[string]string // everything asked, by parameter name; sealed at rest
-	ReceiverMask  string            // the account or phone, masked for people
-	ReceiverHash  []byte            // keyed hash of the account or phone, for look-up
+	ReceiverMask  string            // the account, phone or card, masked for people
+	ReceiverHash  []byte            // keyed hash of the account, phone or card, for look-up
 
 	Stage        Stage
 	Version      int // counts moves; guards against a late writer
@@ -75,6 +75,13 @@ type Order struct {
 	FinalAt   time.Time // zero until the order is final
 	ExpiresAt time.Time // when an unpaid payout-check is declined; zero otherwise
 }
+
+// ParamCard is where an order's Params keep the card that the money goes to,
+// also when the request named it by a reference. It is not a name of the wire.
+const ParamCard = "card"
+
+// Card is the card that the money goes to; empty when it goes elsewhere.
+func (o *Order) Card() CardNumber { return CardNumber(o.Params[ParamCard]) }
 
 // A Request is one request of a Connecting Party as it is remembered.
 type Request struct {

@@ -2,11 +2,15 @@ package payout
 
 import (
 	"crypto/rsa"
+	"strconv"
 	"time"
 )
 
 // PartyID numbers a Connecting Party in our books; it is not on the wire.
 type PartyID int64
+
+// String returns the number.
+func (id PartyID) String() string { return strconv.FormatInt(int64(id), 10) }
 
 // A Secret is a text that prints as stars, so that it cannot reach a log or an
 // error by accident. Reveal returns it.

@@ -41,6 +41,20 @@ func asyncReply(e *exchange, o *payout.Order) *spec.Reply {
 		Set(spec.FieldEndpoint, o.EndpointID.String())
 }
 
+// createCardRef answers both create-card-ref commands (seed 1.1.5).
+func (h *Handler) createCardRef(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
+	ref, order, err := h.Gateway.CreateCardRef(ctx, &e.Call, r)
+	if err != nil {
+		return nil, err
+	}
+	return spec.CardRefReply.New().
+		Set(spec.FieldSerial, e.Serial.String()).
+		Set(spec.FieldStatus, string(payout.StatusApproved)).
+		Set(spec.FieldCardRef, ref.ID.String()).
+		Set(spec.FieldUniqueCard, ref.Unique.String()).
+		Set(spec.FieldEndpoint, order.EndpointID.String()), nil
+}
+
 // status answers both status commands.
 func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
 	s, err := h.Gateway.Status(ctx, &e.Call, r)
@@ -54,6 +68,7 @@ func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*sp
 func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) *spec.Reply {
 	o := s.Order
 	text := func(p *spec.Param) string { return o.Params[p.Name] }
+	customer := gateway.CustomerOf(o)
 	reply := spec.StatusReply.New().
 		Set(spec.FieldSerial, e.Serial.String()).
 		Set(spec.FieldMerchantOrder, o.ClientOrderID).
@@ -63,16 +78,22 @@ func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) 
 		Set(spec.FieldCurrency, o.Amount.Currency.Code()).
 		Set(spec.FieldTransactionType, string(o.Type)).
 		Set(spec.FieldReceipt, string(s.Receipt)).
-		Set(spec.FieldEmail, text(spec.ReceiverEmail)).
-		Set(spec.FieldLastName, text(spec.ReceiverLastName)).
-		Set(spec.FieldFirstName, text(spec.ReceiverFirstName)).
+		Set(spec.FieldEmail, customer.Email).
+		Set(spec.FieldLastName, customer.LastName).
+		Set(spec.FieldFirstName, customer.FirstName).
 		Set(spec.FieldOrderStage, o.Stage.OrderStage(o.Type)).
-		Set(spec.FieldPhone, text(spec.ReceiverPhone)).
+		Set(spec.FieldPhone, customer.Phone).
 		Set(spec.FieldPurpose, text(spec.Purpose)).
 		Set(spec.FieldByRequestSN, r.Text(spec.ByRequestSN)).
 		Set(spec.FieldInitialAmount, o.Amount.String()).
 		Set(spec.FieldMerchantData, text(spec.MerchantData)).
 		Set(spec.FieldTransactionDate, h.date(o.FinalAt))
+	if card := o.Card(); card != "" {
+		reply.Set(spec.FieldDestBIN, card.BIN()).
+			Set(spec.FieldDestLastFour, card.LastFour()).
+			Set(spec.FieldDestCardType, string(card.Brand())).
+			Set(spec.FieldDestCardHash, s.Card.String())
+	}
 	if s.Gate != nil {
 		reply.Set(spec.FieldDescriptor, s.Gate.Descriptor).Set(spec.FieldOrigDescriptor, s.Gate.Descriptor)
 	}

@@ -104,7 +104,7 @@ func (s *search) form(c *spec.Command, clientOrderID string) []sign.Pair {
 	pairs := []sign.Pair{{Name: "control_key", Value: controlKey}}
 	for _, command := range append([]*spec.Command{c}, spec.Commands...) {
 		for _, u := range command.Params {
-			if slices.ContainsFunc(pairs, func(p sign.Pair) bool { return p.Name == u.Name }) || u.Need == spec.Refused {
+			if slices.ContainsFunc(pairs, func(p sign.Pair) bool { return p.Name == u.Name }) {
 				continue
 			}
 			value := u.Sample

@@ -34,6 +34,9 @@ type Message struct {
 	Name          string
 	Email         string
 	Phone         string
+	CardBIN       string // of the destination card: its first six digits
+	CardLastFour  string
+	CardType      string
 	MerchantData  string              // merchant_data as it was asked
 	Serial        payout.SerialNumber // of the request that created the order
 	ControlKey    payout.Secret       // the Connecting Party's; keys control and is never sent
@@ -91,6 +94,12 @@ var Fields = []Field{
 		func(m Message) string { return m.Email }},
 	{"phone", false, "Phone of the Receiver, if it is known.", "+12063582043", "AF 9",
 		func(m Message) string { return m.Phone }},
+	{"dest-bin", false, "First six digits of the destination card.", "444455", "AF 9, 13",
+		func(m Message) string { return m.CardBIN }},
+	{"dest-last-four-digits", false, "Last four digits of the destination card.", "1111", "AF 9, 13",
+		func(m Message) string { return m.CardLastFour }},
+	{"dest-card-type", false, "Scheme of the destination card, if its range is known.", "VISA", "AF 9, 13",
+		func(m Message) string { return m.CardType }},
 	{"merchantdata", false, "The request's merchant_data, unchanged (no underscore here); left out if it is longer than 6 KiB in a URL.", "VIP customer", "AF 9",
 		merchantData},
 	{"serial-number", false, "Serial number of the request that created the order.", "00000000-0000-0000-0000-000002e2c322", "AF 9",

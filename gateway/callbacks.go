@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -154,11 +156,13 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Mess
 		return callback.Message{}, err
 	}
 	text := func(p *spec.Param) string { return order.Params[p.Name] }
+	customer, card := CustomerOf(order), order.Card()
 	m := callback.Message{
 		Status: order.Stage.Status(), OrderID: order.ID, ClientOrderID: order.ClientOrderID, Type: order.Type,
 		Amount: order.Amount, ErrorCode: order.ErrorCode, ErrorMessage: order.ErrorMessage,
-		Name: text(spec.AccountName), Email: text(spec.ReceiverEmail), Phone: text(spec.ReceiverPhone),
-		MerchantData: text(spec.MerchantData),
+		Name:  cmp.Or(text(spec.AccountName), text(spec.CardPrintedName), strings.TrimSpace(customer.FirstName+" "+customer.LastName)),
+		Email: customer.Email, Phone: customer.Phone, MerchantData: text(spec.MerchantData),
+		CardBIN: card.BIN(), CardLastFour: card.LastFour(), CardType: string(card.Brand()),
 	}
 	party := g.Directory().Parties[order.PartyID]
 	if party == nil {

@@ -19,7 +19,7 @@ import (
 // repeated request gets the order that the first one created.
 func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout.Order, error) {
 	d := g.Directory()
-	endpoint, err := g.suitable(d, c, r)
+	endpoint, card, err := g.suitable(ctx, d, c, r)
 	var refusal *payout.Error
 	if errors.As(err, &refusal) && refusal.Code != payout.CodeEndpointUnknown {
 		return g.firstOrRefusal(ctx, d, c, r, refusal)
@@ -27,7 +27,7 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	if err != nil {
 		return nil, err
 	}
-	order, err := g.newOrder(d, c, r, endpoint)
+	order, err := g.newOrder(d, c, r, endpoint, card)
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +53,21 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	return order, nil
 }
 
-// suitable finds the endpoint that can take a new order, or says why none can.
-func (g *Gateway) suitable(d *storage.Directory, c *Call, r *spec.Request) (*payout.Endpoint, error) {
+// suitable finds the endpoint that can take a new order, and the card that the
+// order goes to, if to one; or says why there is none.
+func (g *Gateway) suitable(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request) (*payout.Endpoint, payout.CardNumber, error) {
 	endpoint, err := g.route(d, c, r.Amount.Currency)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := r.Require(requiredBy(d, endpoint, r.Amount.Currency)); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return endpoint, g.checkURLs(r)
+	if err := g.checkURLs(r); err != nil {
+		return nil, "", err
+	}
+	card, err := g.destination(ctx, c, r)
+	return endpoint, card, err
 }
 
 // firstOrRefusal answers a request that could not make an order now. If it made
@@ -83,12 +88,12 @@ func (g *Gateway) firstOrRefusal(ctx context.Context, d *storage.Directory, c *C
 }
 
 // newOrder makes the order that a request asks for; nothing is stored yet.
-func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpoint *payout.Endpoint) (*payout.Order, error) {
+func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpoint *payout.Endpoint, card payout.CardNumber) (*payout.Order, error) {
 	id, err := g.DB.NextOrderID()
 	if err != nil {
 		return nil, err
 	}
-	receiver := cmp.Or(r.Text(spec.AccountNumber), spec.PhoneDigits(r.Text(spec.ReceiverPhone)))
+	receiver := cmp.Or(card.Reveal(), r.Text(spec.AccountNumber), spec.PhoneDigits(r.Text(spec.ReceiverPhone)))
 	hash, err := g.Vault.Hash("receiver", receiver)
 	if err != nil {
 		return nil, err
@@ -99,6 +104,9 @@ func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpo
 		Command: c.Command.Path(), Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID),
 		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: hash,
 		Stage: payout.Starting, GatePosition: position, GateID: gate.ID, CreatedAt: c.Now,
+	}
+	if card != "" {
+		order.Params[payout.ParamCard] = card.Reveal()
 	}
 	if c.Command == spec.PayoutCheck {
 		order.Stage, order.ExpiresAt = payout.Checking, c.Now.Add(g.Settings.confirmWithin())

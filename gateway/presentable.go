@@ -50,7 +50,7 @@ func receiverHider(o *payout.Order) *strings.Replacer {
 	const least = 4
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
-		if !spec.IsSensitive(name) {
+		if !spec.IsSensitive(name) && name != payout.ParamCard {
 			continue
 		}
 		value := o.Params[name]

@@ -15,6 +15,7 @@ type Standing struct {
 	Transaction *payout.Transaction // the latest attempt, or nil
 	Gate        *payout.Gate        // of the latest attempt, or the one that is next
 	Receipt     payout.ReceiptID
+	Card        payout.UniqueCardID // of the card that the money goes to; 0 when it goes elsewhere
 }
 
 // Status finds an order of the caller and tells where it stands.
@@ -105,5 +106,8 @@ func (g *Gateway) standing(ctx context.Context, order *payout.Order) (Standing, 
 		return s, err
 	}
 	s.Receipt = payout.NewReceiptID(hash)
-	return s, nil
+	if card := order.Card(); card != "" {
+		s.Card, err = g.uniqueCard(order.PartyID, card)
+	}
+	return s, err
 }

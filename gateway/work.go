@@ -429,26 +429,3 @@ func (g *Gateway) owed(o *payout.Order, at time.Time) *payout.Callback {
 	return &payout.Callback{OrderID: o.ID, Receiver: g.receiverOf(url), URL: payout.Secret(url), DueAt: at,
 		State: payout.CallbackDue}
 }
-
-// payment is what a rail is told of an order.
-func payment(o *payout.Order, gate *payout.Gate, at time.Time) processor.Payment {
-	text := func(p *spec.Param) string { return o.Params[p.Name] }
-	p := processor.Payment{
-		Reference: payout.Reference(o.ID, o.Attempts), OrderID: o.ID, Attempt: o.Attempts, Settings: gate.Settings,
-		Amount: o.Amount, Description: text(spec.OrderDesc), Purpose: text(spec.Purpose), At: at,
-		Receiver: processor.Receiver{
-			AccountNumber: text(spec.AccountNumber), AccountName: text(spec.AccountName),
-			RoutingNumber: text(spec.RoutingNumber), BankName: text(spec.BankName), BankBranch: text(spec.BankBranch),
-			BankCode: text(spec.BankCode), BankCity: text(spec.BankCity), BankProvince: text(spec.BankProvince),
-			BankArea: text(spec.BankArea), BankAddress1: text(spec.BankAddress1), BankZipCode: text(spec.BankZipCode),
-			Phone: spec.PhoneDigits(text(spec.ReceiverPhone)), FirstName: text(spec.ReceiverFirstName),
-			LastName: text(spec.ReceiverLastName), Email: text(spec.ReceiverEmail),
-			CountryCode: text(spec.ReceiverCountryCode), State: text(spec.ReceiverState), City: text(spec.ReceiverCity),
-			ZipCode: text(spec.ReceiverZipCode), Address1: text(spec.ReceiverAddress1), IPAddress: text(spec.IPAddress),
-		},
-	}
-	if o.Command == spec.WithdrawalSBP.Path() {
-		p.Receiver.BankID = text(spec.BankID)
-	}
-	return p
-}

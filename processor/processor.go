@@ -41,6 +41,7 @@ type Payment struct {
 	Description string            // order_desc
 	Purpose     string            //
 	Receiver    Receiver
+	Sender      Sender    // of transfers
 	At          time.Time // the gateway's clock
 }
 
@@ -53,6 +54,18 @@ type Receiver struct {
 	BankID                                                 string // number of the bank in the SBP directory
 	FirstName, LastName, Email                             string
 	CountryCode, State, City, ZipCode, Address1, IPAddress string
+	Card                                                   payout.CardNumber
+	CardName, CardExpireMonth, CardExpireYear              string
+	MiddleName, Resident                                   string // Resident is true, false or empty
+	DocumentSeries, DocumentNumber, DocumentID             string
+}
+
+// A Sender is who a transfer comes from. Empty fields were not given.
+type Sender struct {
+	FirstName, MiddleName, LastName, Birthday, SSN string
+	Address1, City, State, ZipCode, CountryCode    string
+	Phone, CellPhone                               string // digits only
+	Email                                          string
 }
 
 // A Result is the kind of an Outcome.

@@ -29,6 +29,7 @@ type Acceptance struct {
 	DueAt   time.Time       // when the new order is to be worked on
 	Move    *Move           // what the request does to an existing order, or nil
 	Unique  bool            // the order's client_orderid may occur once
+	CardRef *payout.CardRef // the card that the request registers, or nil
 }
 
 // Accepted tells how an acceptance ended.
@@ -44,6 +45,7 @@ func (a Accepted) Stored() bool { return !a.NonceUsed && !a.OrderExists && !a.Mo
 type acceptOp struct {
 	Acceptance
 	params []byte // sealed
+	card   []byte // of CardRef, sealed
 	move   *moveOp
 	result Accepted
 }
@@ -60,6 +62,12 @@ func (db *DB) Accept(a Acceptance) (Accepted, error) {
 	if a.Move != nil {
 		var err error
 		if o.move, err = db.newMoveOp(*a.Move); err != nil {
+			return Accepted{}, err
+		}
+	}
+	if a.CardRef != nil {
+		var err error
+		if o.card, err = db.vault.Seal([]byte(a.CardRef.Card.Reveal()), cardPlace(a.CardRef.ID)); err != nil {
 			return Accepted{}, err
 		}
 	}

@@ -179,6 +179,9 @@ func apply(ctx context.Context, tx conn, batch []*op) error {
 	if err := applyRequests(ctx, tx, accepted); err != nil {
 		return err
 	}
+	if err := applyCardRefs(ctx, tx, accepted); err != nil {
+		return err
+	}
 	if err := applyPostpones(ctx, tx, postpones); err != nil {
 		return err
 	}

@@ -11,11 +11,11 @@ type scenariosCmd struct{}
 
 // Run lists the simulator's scenarios.
 func (scenariosCmd) Run(t terminal) error {
-	t.printf("What the simulator does depends on the receiver: account_number on payout, receiver_phone on withdrawal-sbp.\nAny other number is approved.\n\n")
+	t.printf("What the simulator does depends on the receiver: account_number or\ncredit_card_number on payout, the destination card on transfer-by-ref and payout-by-ref, receiver_phone on withdrawal-sbp.\nAny other number is approved.\n\n")
 	table := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\tPHONE\tWHAT HAPPENS")
+	fmt.Fprintln(table, "ACCOUNT\tPHONE\tCARD\tWHAT HAPPENS")
 	for _, s := range simulator.Scenarios() {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Account, s.Phone, s.Doc)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Account, s.Phone, s.Card, s.Doc)
 	}
 	return table.Flush()
 }
