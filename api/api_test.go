@@ -54,6 +54,7 @@ var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 // of its own.
 type sandbox struct {
 	*api.Handler
+	cards  map[string]string // placeholders of card ids
 	t      *testing.T
 	now    time.Time
 	nonces int
@@ -79,7 +80,7 @@ func newSandboxOn(t *testing.T, db *storage.DB) *sandbox {
 // have others, or may have had one before.
 func newNode(t *testing.T, db *storage.DB) *sandbox {
 	t.Helper()
-	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer)}
+	s := &sandbox{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), log: new(bytes.Buffer), cards: make(map[string]string)}
 	clock := func() time.Time { return s.now }
 	rail, err := simulator.Open("", simulator.Options{Now: clock, Sleep: func(_ context.Context, d time.Duration) error {
 		s.now = s.now.Add(d)
@@ -313,6 +314,9 @@ func (s *sandbox) answer(request []string) string {
 	if strings.Contains(m.body, "{control}") {
 		m.body = strings.ReplaceAll(m.body, "{control}", controlOf(s.t, m.body))
 	}
+	for id, name := range s.cards {
+		m.body = strings.ReplaceAll(m.body, name, id)
+	}
 	response := s.send(m)
 	body, err := io.ReadAll(response.Body)
 	check(s.t, err)
@@ -321,7 +325,23 @@ func (s *sandbox) answer(request []string) string {
 		return answer + regexp.MustCompile(`(?s).*<body>\n(.*)</body>.*`).ReplaceAllString(string(body), "$1")
 	}
 	text := receiptID.ReplaceAllString(string(body), "receipt-id={receipt}")
+	text = cardID.ReplaceAllStringFunc(text, func(found string) string {
+		name, id, _ := strings.Cut(found, "=")
+		return name + "=" + s.placeholder(id)
+	})
 	return answer + strings.TrimSuffix(text, "\n") + "\n"
+}
+
+// cardID finds the ids of cards and of references to them, which differ from run
+// to run.
+var cardID = regexp.MustCompile(`(?:card-ref-id|card-hash-id)=[0-9]+`)
+
+// placeholder is what stands for a card's id in the files: {card1}, {card2} ...
+func (s *sandbox) placeholder(id string) string {
+	if s.cards[id] == "" {
+		s.cards[id] = fmt.Sprintf("{card%d}", len(s.cards)+1)
+	}
+	return s.cards[id]
 }
 
 // receiptID is keyed with the test's own key, so it differs from run to run.

@@ -20,18 +20,20 @@ import (
 // statusShows and callbackShows list the fields that tell a Connecting Party
 // what it has sent of a Receiver (3.5, AF 9). Nothing else shows it to anybody.
 var (
-	statusShows = map[*spec.Field]*spec.Param{
-		spec.FieldEmail:     spec.ReceiverEmail,
-		spec.FieldLastName:  spec.ReceiverLastName,
-		spec.FieldFirstName: spec.ReceiverFirstName,
-		spec.FieldPhone:     spec.ReceiverPhone,
+	statusShows = map[string][]*spec.Param{
+		spec.FieldEmail.Name:     {spec.ReceiverEmail, spec.SenderEmail},
+		spec.FieldLastName.Name:  {spec.ReceiverLastName, spec.SenderLastName},
+		spec.FieldFirstName.Name: {spec.ReceiverFirstName, spec.SenderFirstName},
+		spec.FieldPhone.Name:     {spec.ReceiverPhone, spec.SenderPhone},
 	}
-	callbackShows = map[string]*spec.Param{
-		"name":  spec.AccountName,
-		"email": spec.ReceiverEmail,
-		"phone": spec.ReceiverPhone,
+	callbackShows = map[string][]*spec.Param{
+		"name":  {spec.AccountName, spec.CardPrintedName, spec.ReceiverFirstName, spec.ReceiverLastName, spec.SenderFirstName, spec.SenderLastName},
+		"email": {spec.ReceiverEmail, spec.SenderEmail},
+		"phone": {spec.ReceiverPhone, spec.SenderPhone},
 	}
 )
+
+const markedCard = "4987605555666606" // a card number that occurs nowhere else
 
 const callbackToken = "SECRET-callback-token" // in the query of callback URLs
 
@@ -42,6 +44,7 @@ type search struct {
 	receiver  *httptest.Server
 	callbacks []url.Values
 	orders    []string // client_orderids of the accepted orders
+	ref       payout.CardRefID
 }
 
 // marker returns a value of a Sensitive parameter that occurs nowhere else.
@@ -56,6 +59,10 @@ func marker(t *testing.T, p *spec.Param) string {
 		return "+4987607654321"
 	case spec.IP:
 		return "198.18.76.54"
+	case spec.Card:
+		return markedCard
+	case spec.Birthday:
+		return "12311976"
 	}
 	t.Fatalf("no marker for %s: a Sensitive parameter of kind %s is new", p.Name, p.Kind)
 	return ""
@@ -107,8 +114,13 @@ func (s *search) form(c *spec.Command, clientOrderID string) []sign.Pair {
 			if slices.ContainsFunc(pairs, func(p sign.Pair) bool { return p.Name == u.Name }) {
 				continue
 			}
+			alias := func(own spec.Use) bool { return own.Param != u.Param && slices.Contains(own.Names(), u.Name) }
 			value := u.Sample
 			switch {
+			case slices.ContainsFunc(c.Params, alias):
+				continue // it means something else here, and would contradict
+			case u.Param == spec.CreditCardNumber || u.Param == spec.DestinationCardRef && c != spec.PayoutByRef:
+				continue // they exclude what is sent
 			case u.Sensitive:
 				value = marker(s.t, u.Param)
 			case u.Param == spec.ClientOrderID:
@@ -117,6 +129,8 @@ func (s *search) form(c *spec.Command, clientOrderID string) []sign.Pair {
 				value = s.receiver.URL + "/?token=" + callbackToken
 			case u.Param == spec.ControlSum:
 				value = controlKey // a client's slip
+			case u.Param == spec.DestinationCardRef:
+				value = s.cardRef()
 			case u.Param == spec.NotifyURL || u.Param == spec.OrderNumber || u.Param == spec.ByRequestSN:
 				continue
 			}
@@ -124,6 +138,28 @@ func (s *search) form(c *spec.Command, clientOrderID string) []sign.Pair {
 		}
 	}
 	return pairs
+}
+
+// cardRef registers the marked card.
+func (s *search) cardRef() string {
+	s.t.Helper()
+	if s.ref == 0 {
+		s.ref = payout.NewCardRefID([8]byte{7})
+		_, err := s.Gateway.DB.Accept(storage.Acceptance{Now: s.now, CardRef: &payout.CardRef{ID: s.ref, PartyID: 1, OrderID: 1, Card: markedCard}})
+		check(s.t, err)
+	}
+	return s.ref.String()
+}
+
+// shows reports whether a field may show this value, which is a Sensitive
+// parameter's, or two names with a blank between.
+func (s *search) shows(params []*spec.Param, value string) bool {
+	for word := range strings.FieldsSeq(value) {
+		if !slices.ContainsFunc(params, func(p *spec.Param) bool { return word == marker(s.t, p) }) {
+			return false
+		}
+	}
+	return value != ""
 }
 
 func message4(c *spec.Command, form string) message {
@@ -197,7 +233,7 @@ func (s *search) unheard(c *spec.Command, form string) {
 // accepted makes orders by a command, and repeats them with other values.
 func (s *search) accepted(c *spec.Command) {
 	s.t.Helper()
-	if c.Type == "" || c == spec.PayoutPay {
+	if c.Reply != spec.AsyncReply || c == spec.PayoutPay {
 		return
 	}
 	id := "accepted-" + c.Name
@@ -265,13 +301,7 @@ func (s *search) ask() {
 			}
 			for line := range strings.Lines(reply) {
 				name, value, _ := strings.Cut(strings.Trim(line, "&\n"), "=")
-				shown := ""
-				for f, p := range statusShows {
-					if f.Name == name {
-						shown = marker(s.t, p)
-					}
-				}
-				if value != url.QueryEscape(shown) {
+				if decoded, err := url.QueryUnescape(value); err != nil || !s.shows(statusShows[name], decoded) {
 					s.find("field "+name+" of "+c.Path(), value)
 				}
 			}
@@ -292,7 +322,7 @@ func (s *search) searchCallbacks() {
 			approved++
 		}
 		for name, values := range c {
-			if p, shown := callbackShows[name]; name != "token" && !(shown && values[0] == marker(s.t, p)) {
+			if name != "token" && !s.shows(callbackShows[name], values[0]) {
 				s.find("parameter "+name+" of a callback", strings.Join(values, " "))
 			}
 		}

@@ -16,7 +16,8 @@ func fullMessage() Message {
 		Status: payout.StatusDeclined, OrderID: 6982864, ClientOrderID: "902B4FF5", Type: payout.TypePayout,
 		Amount: payout.Amount{Minor: 1042, Currency: "USD"}, ErrorCode: payout.CodeDeclined, ErrorMessage: "Declined by the processor",
 		Descriptor: "PAYOUT TEST", ProcessorTxID: "PNTEST-6982864", RRN: "510458047886", ApprovalCode: "242805",
-		Name: "John Smith", Email: "john.smith@gmail.com", Phone: "+12063582043", MerchantData: "VIP customer",
+		Name: "John Smith", Email: "john.smith@gmail.com", Phone: "+12063582043",
+		CardBIN: "444455", CardLastFour: "1111", CardType: "VISA", MerchantData: "VIP customer",
 		Serial: 0x2e2c322, ControlKey: "test-merchant-control",
 	}
 }
@@ -39,6 +40,9 @@ func TestParamsOfFullMessage(t *testing.T) {
 		{Name: "name", Value: "John Smith"},
 		{Name: "email", Value: "john.smith@gmail.com"},
 		{Name: "phone", Value: "+12063582043"},
+		{Name: "dest-bin", Value: "444455"},
+		{Name: "dest-last-four-digits", Value: "1111"},
+		{Name: "dest-card-type", Value: "VISA"},
 		{Name: "merchantdata", Value: "VIP customer"},
 		{Name: "serial-number", Value: "00000000-0000-0000-0000-000002e2c322"},
 		{Name: "control", Value: sign.CallbackControl("declined", "6982864", "902B4FF5", "test-merchant-control")},

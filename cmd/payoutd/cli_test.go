@@ -81,9 +81,9 @@ func TestUnknownFlagsAndWordsExit2(t *testing.T) {
 func TestPlainCommandsPrint(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"payoutd development":                      {"version"},
-		"2000000003  79990000003  Paid ":           {"scenarios"},
-		"ad744a68a1914441c8cc293aa7d9412cd1db5089": {"control", "sum", "--key", "secret", "--", "a", "-b"},
+		"payoutd development":                              {"version"},
+		"2000000003  79990000003  4000000000000036  Paid ": {"scenarios"},
+		"ad744a68a1914441c8cc293aa7d9412cd1db5089":         {"control", "sum", "--key", "secret", "--", "a", "-b"},
 	} {
 		if r := execute(t.Context(), "", args...); r.code != 0 || !strings.Contains(r.out, want) {
 			t.Errorf("%q: exit %d: %s%s, want %q", args, r.code, r.out, r.err, want)

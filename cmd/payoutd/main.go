@@ -29,10 +29,11 @@ type cli struct {
 	Endpoint endpointCmd `cmd:"" help:"Endpoints: the terminals that requests name in their URL."`
 	Group    groupCmd    `cmd:"" help:"Endpoint groups: endpoints of several currencies under one id."`
 
+	Card      cardCmd      `cmd:"" help:"Card references: registered cards of a party."`
 	Order     orderCmd     `cmd:"" help:"Orders and their whole history."`
 	OAuth     oauthCmd     `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
 	Control   controlCmd   `cmd:"" help:"Compute SHA-1 control sums."`
-	Scenarios scenariosCmd `cmd:"" help:"List the simulator's test accounts and phones."`
+	Scenarios scenariosCmd `cmd:"" help:"List the simulator's test accounts, phones and cards."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

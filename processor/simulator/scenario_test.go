@@ -4,18 +4,20 @@ import (
 	"regexp"
 	"testing"
 
+	"payout"
 	"payout/processor"
 )
 
 func TestScenarioNumbersAreOneReadableFamily(t *testing.T) {
 	seed := map[string]string{"approved": "1234567890", "declined": "0987654321", "processor error": "1987654321"}
 	account, phone := regexp.MustCompile(`^20000000\d\d$`), regexp.MustCompile(`^799900000\d\d$`)
+	card := regexp.MustCompile(`^4000000000000\d\d\d$|^4444555566661111$`)
 	seen := make(map[string]string)
 	for _, sc := range Scenarios() {
 		if sc.Name == "" || sc.Doc == "" {
 			t.Errorf("scenario %s has no name or no Doc", sc.Account)
 		}
-		for _, number := range []string{sc.Account, sc.Phone} {
+		for _, number := range []string{sc.Account, sc.Phone, sc.Card} {
 			if other, ok := seen[number]; ok {
 				t.Errorf("%s and %s have the same number %s", sc.Name, other, number)
 			}
@@ -23,6 +25,9 @@ func TestScenarioNumbersAreOneReadableFamily(t *testing.T) {
 		}
 		if !phone.MatchString(sc.Phone) {
 			t.Errorf("%s: the phone %s is not of the family", sc.Name, sc.Phone)
+		}
+		if _, err := payout.ParseCardNumber(sc.Card); err != nil || !card.MatchString(sc.Card) || sc.Card[0:4] == "4000" && sc.Card[13:15] != sc.Phone[9:] {
+			t.Errorf("%s: the card %s is not of the family: %v", sc.Name, sc.Card, err)
 		}
 		if number, ok := seed[sc.Name]; ok {
 			if number != sc.Account {
@@ -36,8 +41,14 @@ func TestScenarioNumbersAreOneReadableFamily(t *testing.T) {
 	}
 }
 
-func TestScenarioIsChosenByAccountElseByPhone(t *testing.T) {
+func TestScenarioIsChosenByCardElseByAccountElseByPhone(t *testing.T) {
 	const other = "any other number"
+	if got := scenarioOf(processor.Receiver{Card: "4000000000000010", AccountNumber: "2000000010", Phone: "79990000010"}); got.Name != "declined" {
+		t.Errorf("the card does not decide: %s", got.Name)
+	}
+	if got := scenarioOf(processor.Receiver{Card: "5555555555554444", AccountNumber: "0987654321"}); got.Name != other {
+		t.Errorf("another card: %s", got.Name)
+	}
 	for _, tt := range []struct{ account, phone, want string }{
 		{"0987654321", "", "declined"},
 		{"0987654321", "79990000010", "declined"},
