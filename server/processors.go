@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"time"
 
 	"payout/processor"
 	"payout/processor/simulator"
@@ -11,7 +10,7 @@ import (
 // Processors lists every connector by the name that gates use, and returns how
 // to close them.
 func openProcessors(c Config) (map[string]processor.Processor, func() error, error) {
-	rail, err := simulator.Open(c.SimulatorBook, simulator.Options{Now: time.Now})
+	rail, err := simulator.Open(c.SimulatorBook, simulator.Options{Now: now})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -42,6 +42,10 @@ type Addresses struct {
 	Metrics string // host:port, or empty
 }
 
+// now is the wall clock alone. Go's monotonic clock stands still while the
+// machine sleeps, and leases are compared with times that other nodes stored.
+func now() time.Time { return time.Now().Round(0) }
+
 // Run serves until the context ends. It stops in order: load balancers are told,
 // doors close, the workers finish their step, then the database. ready is called, if not nil,
 // when requests are answered.
@@ -83,11 +87,8 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	}
-	v, err := vault.Open(c.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	if s.db, err = storage.Open(ctx, c.Database, v); err != nil {
+	var v *vault.Vault
+	if s.db, v, err = storage.OpenWithKey(ctx, c.Database, c.KeyFile); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,9 +110,9 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
-		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: time.Now}),
+		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
 		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin},
-		Now:       time.Now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
+		Now:       now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
 	return s, s.gateway.Reload(ctx)

@@ -37,8 +37,27 @@ func (db *DB) DirectoryVersion(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
-// Directory reads the whole set-up.
+// Directory reads the whole set-up, as it is at one moment: no endpoint names a
+// gate that is not there.
 func (db *DB) Directory(ctx context.Context) (*Directory, error) {
+	for {
+		d, err := db.readDirectory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// It takes several statements; when the set-up has changed meanwhile, their
+		// answers need not fit together.
+		version, err := db.DirectoryVersion(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if version == d.Version {
+			return d, nil
+		}
+	}
+}
+
+func (db *DB) readDirectory(ctx context.Context) (*Directory, error) {
 	d := &Directory{
 		Parties:   make(map[payout.PartyID]*payout.ConnectingParty),
 		Projects:  make(map[payout.ProjectID]*payout.Project),
@@ -47,8 +66,6 @@ func (db *DB) Directory(ctx context.Context) (*Directory, error) {
 		Groups:    make(map[payout.GroupID]*payout.EndpointGroup),
 		byLogin:   make(map[string]*payout.ConnectingParty),
 	}
-	// The version is read first: a change that comes while the rest is being
-	// read makes the reader see a newer version next time, and read again.
 	var err error
 	if d.Version, err = db.DirectoryVersion(ctx); err != nil {
 		return nil, err

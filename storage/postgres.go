@@ -28,6 +28,9 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if config.MaxConns < 8 {
 		config.MaxConns = 8
 	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

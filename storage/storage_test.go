@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -571,4 +574,40 @@ func TestFailedTransactionLeavesNothing(t *testing.T) {
 			t.Errorf("projects %v, %v", d.Projects, err)
 		}
 	})
+}
+
+func TestNoNewKeyIsMadeForADatabaseInUse(t *testing.T) {
+	for engine, database := range map[string]func(testing.TB) string{"SQLite": storagetest.SQLite, "PostgreSQL": storagetest.Postgres} {
+		t.Run(engine, func(t *testing.T) {
+			name, key := database(t), filepath.Join(t.TempDir(), "master.key")
+			open := func(key string) error {
+				db, _, err := storage.OpenWithKey(t.Context(), name, key)
+				if err != nil {
+					return err
+				}
+				defer db.Close()
+				_, err = db.Migrate(t.Context())
+				return err
+			}
+			other := filepath.Join(t.TempDir(), "other.key")
+			if err := errors.Join(open(key), open(other)); err != nil {
+				t.Fatalf("a database without parties: %v", err)
+			}
+			db, _, err := storage.OpenWithKey(t.Context(), name, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			addParty(t, db, "a")
+			if err := errors.Join(db.Close(), open(key)); err != nil {
+				t.Fatalf("its own key: %v", err)
+			}
+			lost := filepath.Join(t.TempDir(), "lost.key")
+			if err := open(lost); err == nil || !strings.Contains(err.Error(), lost) {
+				t.Errorf("a new key was made: %v", err)
+			}
+			if _, err := os.Stat(lost); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the key file is there: %v", err)
+			}
+		})
+	}
 }

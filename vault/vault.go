@@ -85,7 +85,19 @@ func create(path string) (*Vault, error) {
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make master key file: %w", err)
 	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("make master key file: %w", err)
+	}
 	return Open(path)
+}
+
+// syncFolder makes the names in a folder outlive a loss of power.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func newKeyFile() ([]byte, error) {

@@ -387,12 +387,19 @@ func TestMasterKeyReadableByOthersIsRefused(t *testing.T) {
 	s.has(s.ok("project", "list"), "1 Main on")
 }
 
-func TestAnotherMasterKeyIsTold(t *testing.T) {
+func TestLostOrWrongMasterKeyIsTold(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s, other := newSite(t), newSite(t)
 	s.merchant()
+	other.merchant()
 	check(t, os.Rename(s.keyFile(), s.file("lost.key")))
+	for _, args := range [][]string{{"party", "list"}, {"migrate"}, {"serve", "--listen", "127.0.0.1:0"}} {
+		s.fails(1, "there is no master key file "+s.keyFile(), args...)
+	}
+	check(t, os.Rename(other.keyFile(), s.keyFile()))
 	s.fails(1, "wrong master key", "party", "list")
+	check(t, os.Rename(s.file("lost.key"), s.keyFile()))
+	s.ok("party", "list")
 }
 
 // The demo makes the orders that the order commands then show.

@@ -98,11 +98,7 @@ type stored struct {
 
 // open opens the database with its tables up to date; the caller closes it.
 func (s stored) open(ctx context.Context) (*storage.DB, *vault.Vault, error) {
-	v, err := vault.Open(s.KeyFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	db, err := storage.Open(ctx, s.Database, v)
+	db, v, err := storage.OpenWithKey(ctx, s.Database, s.KeyFile)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"payout/server"
 	"payout/storage"
-	"payout/vault"
 )
 
 type serveCmd struct {
@@ -53,11 +52,7 @@ type migrateCmd struct{ stored }
 
 // Run migrates the database.
 func (c migrateCmd) Run(ctx context.Context, t terminal) error {
-	v, err := vault.Open(c.KeyFile)
-	if err != nil {
-		return err
-	}
-	db, err := storage.Open(ctx, c.Database, v)
+	db, _, err := storage.OpenWithKey(ctx, c.Database, c.KeyFile)
 	if err != nil {
 		return err
 	}

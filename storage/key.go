@@ -1,0 +1,51 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"payout/vault"
+)
+
+// OpenWithKey opens a database and the master key file that belongs to it. The
+// file is made when it does not exist, but not for a database that is in use:
+// what was sealed with a lost key cannot be read with a new one.
+func OpenWithKey(ctx context.Context, database, keyFile string) (*DB, *vault.Vault, error) {
+	if _, err := os.Stat(keyFile); errors.Is(err, fs.ErrNotExist) {
+		if err := unused(ctx, database); err != nil {
+			return nil, nil, fmt.Errorf("there is no master key file %s: %w", keyFile, err)
+		}
+	}
+	v, err := vault.Open(keyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := Open(ctx, database, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, v, nil
+}
+
+// unused returns an error when a database has parties: their control keys are sealed.
+func unused(ctx context.Context, database string) error {
+	db, err := Open(ctx, database, nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var parties int64
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&parties) }, "SELECT count(*) FROM parties")
+	switch {
+	case err != nil && db.engine.refused(err):
+		return nil // there is no such table yet
+	case err != nil:
+		return err
+	case parties > 0:
+		return errors.New("the database is in use, and can only be read with the key that it was made with: put that file there, or name it with --key-file")
+	}
+	return nil
+}
