@@ -197,6 +197,7 @@ func TestSetUpMistakesAreToldAndChangeNothing(t *testing.T) {
 		{"no such file", []string{"party", "add", "New", "--public-key", s.file("none.pub")}},
 		{"exactly one key", []string{"party", "key", "disable", testLogin, "ffffffffffffffffffffffff"}},
 		{"there is no order 1", []string{"order", "show", "1"}},
+		{"decline order 1: not found", []string{"order", "decline", "1"}},
 		{"the stages are checking, held", []string{"order", "list", "--stage", "lost"}},
 	} {
 		s.fails(1, c.why, c.args...)
@@ -440,6 +441,7 @@ func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 	if found := s.ok("order", "list", "--receiver", account+"1") + s.ok("order", "list", "--stage", "doubtful"); found != "" {
 		t.Errorf("orders to another account, or doubtful ones:\n%s", found)
 	}
+	s.fails(1, "it has ended already: approved", "order", "decline", ids[0])
 	log, err := os.ReadFile(s.file("payoutd.log"))
 	check(t, err)
 	if strings.Contains(string(log), account) {

@@ -5,17 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"payout"
+	"payout/callback"
+	"payout/gateway"
 	"payout/storage"
 	"payout/vault"
 )
 
 type orderCmd struct {
-	Show orderShowCmd `cmd:"" help:"Show an order's whole history: requests, moves, transactions, callbacks."`
-	List orderListCmd `cmd:"" help:"List the latest orders, masked."`
+	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history: requests, moves, transactions, callbacks."`
+	List    orderListCmd    `cmd:"" help:"List the latest orders, masked."`
+	Decline orderDeclineCmd `cmd:"" help:"End an order that has not been sent and cannot be; the callback is sent as usual."`
 }
 
 type orderShowCmd struct {
@@ -221,4 +225,25 @@ func knownStage(name string) bool {
 		}
 	}
 	return false
+}
+
+type orderDeclineCmd struct {
+	stored
+	ID     int64  `arg:"" help:"The paynet-order-id."`
+	Reason string `help:"What the Connecting Party is told (default: that no gate can pay the order)."`
+}
+
+// Run declines an order, also while the gateway serves.
+func (c orderDeclineCmd) Run(ctx context.Context, t terminal) error {
+	return c.with(ctx, func(db *storage.DB, v *vault.Vault) error {
+		g := &gateway.Gateway{DB: db, Vault: v, URLs: callback.Policy{AllowLoopback: true}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+		if err := g.Reload(ctx); err != nil {
+			return err
+		}
+		if err := g.Decline(ctx, payout.OrderID(c.ID), c.Reason); err != nil {
+			return err
+		}
+		t.printf("order %d is declined\n", c.ID)
+		return nil
+	})
 }
