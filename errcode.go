@@ -35,6 +35,7 @@ const (
 	CodeURL              ErrCode = 10
 	CodeContradiction    ErrCode = 11
 	CodeEncoding         ErrCode = 12
+	CodeCardExpired      ErrCode = 13
 )
 
 // The codes of refused requests.
@@ -56,6 +57,7 @@ const (
 	CodeCardRefUnknown   ErrCode = 314
 	CodeNoCard           ErrCode = 315
 	CodeNotApproved      ErrCode = 316
+	CodeNoAcquirer       ErrCode = 317
 	CodeBusy             ErrCode = 398
 	CodeInternal         ErrCode = 399
 )
@@ -69,6 +71,13 @@ const (
 	CodeNoGate          ErrCode = 1004
 	CodeUnknownToRail   ErrCode = 1005
 	CodeInvalidReceiver ErrCode = 1006
+	CodeCardCodeGone    ErrCode = 1007
+
+	// Declines of issuers; the last three digits are the action codes of ISO 8583:1993.
+	CodeIssuerExpired      ErrCode = 1101
+	CodeInsufficientFunds  ErrCode = 1116
+	CodeNotPermittedToCard ErrCode = 1119
+	CodeStolenCard         ErrCode = 1209
 )
 
 // A CodeRow is one row of the table of error codes.
@@ -97,6 +106,7 @@ var errCodes = []CodeRow{
 	{CodeURL, KindValidation, 400, false, "Parameter {param} is not an acceptable URL: {detail}", "Callbacks go to public addresses on http 80, 8080 or https 443, 8443."},
 	{CodeContradiction, KindValidation, 400, false, "Parameter {param} contradicts another parameter: {detail}", "The same value was sent under two names, or two that exclude each other."},
 	{CodeEncoding, KindValidation, 400, false, "The request body is not a valid form: {detail}", "application/x-www-form-urlencoded in UTF-8."},
+	{CodeCardExpired, KindValidation, 400, false, "Parameter {param} is in the past: the card has expired", "Ask the cardholder for another card."},
 
 	{CodeControl, KindError, 400, false, "INVALID_CONTROL_CODE", "Check the order of the values, the control key and the ids; amounts are in minor units."},
 	{CodeEndpointUnknown, KindError, 404, false, "Endpoint not found", "The endpoint or endpoint group does not exist or belongs to another party."},
@@ -115,6 +125,7 @@ var errCodes = []CodeRow{
 	{CodeCardRefUnknown, KindError, 404, false, "Parameter {param} is not a card reference of yours", "The reference does not exist, was deleted, or belongs to another party."},
 	{CodeNoCard, KindError, 409, false, "The order holds no card", "Register the card of an order that was paid with or to a card."},
 	{CodeNotApproved, KindError, 409, false, "The order is not approved", "Only the card of an approved order can be registered; poll its status."},
+	{CodeNoAcquirer, KindError, 409, false, "The endpoint cannot charge cards", "None of its gates leads to an acquirer; ask the operator."},
 	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "Nothing was stored. Try again after the time that Retry-After names."},
 	{CodeInternal, KindError, 500, true, "Internal error", "It is not known whether the request was carried out. Repeat it with the same client_orderid, or ask for the status; never send the order under a new one."},
 
@@ -124,6 +135,11 @@ var errCodes = []CodeRow{
 	{CodeNotPaidInTime, KindOutcome, 0, false, "Expired: payout-pay did not come in time", "Start again with payout-check."},
 	{CodeNoGate, KindOutcome, 0, false, "No gate can pay this order", "The endpoint's gates were changed while the order was waiting."},
 	{CodeUnknownToRail, KindOutcome, 0, false, "The processor has no such payment", "The rail confirmed that it never paid; a new order may be sent."},
+	{CodeCardCodeGone, KindOutcome, 0, false, "The card code is no longer known", "The gateway keeps a CVV2 in memory only, and was restarted before the card could be charged. Nothing was charged; send a new order."},
+	{CodeIssuerExpired, KindOutcome, 0, false, "Declined: the card has expired", "The issuer refused the card."},
+	{CodeInsufficientFunds, KindOutcome, 0, false, "Declined: insufficient funds", "The issuer refused the amount."},
+	{CodeNotPermittedToCard, KindOutcome, 0, false, "Declined: transaction not permitted to cardholder", "The issuer does not allow this use of the card."},
+	{CodeStolenCard, KindOutcome, 0, false, "Declined: the card is reported stolen", "The issuer asks to keep the card."},
 	{CodeInvalidReceiver, KindOutcome, 0, false, "Declined: receiver not accepted", "The rail does not know the receiver's account, phone or bank."},
 }
 

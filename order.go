@@ -76,11 +76,12 @@ type Order struct {
 	ExpiresAt time.Time // when an unpaid payout-check is declined; zero otherwise
 }
 
-// ParamCard is where an order's Params keep the card that the money goes to,
-// also when the request named it by a reference. It is not a name of the wire.
+// ParamCard is where an order's Params keep its card, also when the request named
+// it by a reference. It is not a name of the wire.
 const ParamCard = "card"
 
-// Card is the card that the money goes to; empty when it goes elsewhere.
+// Card is the card that the money goes to, or comes from when the order's type
+// Charges; empty when there is none.
 func (o *Order) Card() CardNumber { return CardNumber(o.Params[ParamCard]) }
 
 // A Request is one request of a Connecting Party as it is remembered.

@@ -85,9 +85,9 @@ func (s Stage) Final() bool { return s.Status().Final() }
 func (s Stage) OrderStage(t TransactionType) string {
 	row, ok := stageRows[s]
 	if !ok {
-		return string(t) + "_unknown"
+		return t.stagePrefix() + "_unknown"
 	}
-	return string(t) + "_" + row.Suffix
+	return t.stagePrefix() + "_" + row.Suffix
 }
 
 // An Event is something that happened to an order and may move it.

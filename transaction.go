@@ -13,7 +13,28 @@ const (
 	TypePayout   TransactionType = "payout"   // payouts to accounts, phones and cards
 	TypeTransfer TransactionType = "transfer" // from the Connecting Party's account to a card
 	TypeCardRef  TransactionType = "create-card-ref"
+
+	// The initial payments of seed 1.1.5, which charge a card.
+	TypeSale                TransactionType = "sale"
+	TypePreauth             TransactionType = "preauth"
+	TypeAccountVerification TransactionType = "account-verification"
 )
+
+// Charges reports whether money comes from a card, instead of going to a Receiver.
+func (t TransactionType) Charges() bool {
+	return t == TypeSale || t == TypePreauth || t == TypeAccountVerification
+}
+
+// stagePrefix is the family of the type's order-stages (AF 11).
+func (t TransactionType) stagePrefix() string {
+	switch t {
+	case TypePreauth:
+		return "auth"
+	case TypeAccountVerification:
+		return "av"
+	}
+	return string(t)
+}
 
 // A Transaction is one attempt to pay an order on one gate. An order has
 // several when a chain of gates is tried or a rail could not be reached.

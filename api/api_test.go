@@ -312,7 +312,7 @@ func (s *sandbox) answer(request []string) string {
 		}
 	}
 	if strings.Contains(m.body, "{control}") {
-		m.body = strings.ReplaceAll(m.body, "{control}", controlOf(s.t, m.body))
+		m.body = strings.ReplaceAll(m.body, "{control}", controlOf(s.t, m.path, m.body))
 	}
 	for id, name := range s.cards {
 		m.body = strings.ReplaceAll(m.body, name, id)
@@ -347,8 +347,8 @@ func (s *sandbox) placeholder(id string) string {
 // receiptID is keyed with the test's own key, so it differs from run to run.
 var receiptID = regexp.MustCompile(`receipt-id=[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 
-// controlOf is the control sum of a v2/status body.
-func controlOf(t *testing.T, body string) string {
+// controlOf is the control sum of a v2 body.
+func controlOf(t *testing.T, path, body string) string {
 	form, err := sign.ParseForm(body)
 	check(t, err)
 	value := func(name string) string {
@@ -358,6 +358,15 @@ func controlOf(t *testing.T, body string) string {
 			}
 		}
 		return ""
+	}
+	parts := strings.Split(path, "/")
+	id, command := parts[len(parts)-1], strings.TrimPrefix(path, "/paynet/api/v2/")
+	minor := strings.ReplaceAll(value("amount"), ".", "") // amounts stand in the files with all their decimals
+	switch command, _, _ = strings.Cut(command, "/"); command {
+	case "sale", "preauth":
+		return sign.SaleControl(id, value("client_orderid"), minor, value("email"), controlKey)
+	case "account-verification":
+		return sign.VerificationControl(id, value("client_orderid"), value("email"), controlKey)
 	}
 	return sign.StatusControl(value("login"), value("client_orderid"), value("orderid"), controlKey)
 }

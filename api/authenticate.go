@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"payout"
@@ -73,11 +74,11 @@ func (h *Handler) signedURL(r *http.Request) string {
 // login is told the same as a wrong sum.
 func (h *Handler) checkControl(e *exchange, r *spec.Request) error {
 	wrong := &payout.Error{Code: payout.CodeControl}
-	party := h.Gateway.Directory().PartyByLogin(r.Text(spec.Login))
+	party := h.controlParty(e, r)
 	if party == nil {
 		return wrong
 	}
-	want := sign.StatusControl(party.Login, r.Text(spec.ClientOrderID), r.Text(spec.OrderNumber), party.ControlKey.Reveal())
+	want := controlOf(e, r, party)
 	if !sign.EqualControl(r.Text(spec.ControlSum), want) {
 		return wrong
 	}
@@ -86,4 +87,36 @@ func (h *Handler) checkControl(e *exchange, r *spec.Request) error {
 	}
 	e.Party = party
 	return nil
+}
+
+// controlParty is who seems to send a request with a control sum: the party of
+// the login or, for initial payments, which have none, the endpoint's or group's.
+func (h *Handler) controlParty(e *exchange, r *spec.Request) *payout.ConnectingParty {
+	d := h.Gateway.Directory()
+	if !r.Command.Type.Charges() {
+		return d.PartyByLogin(r.Text(spec.Login))
+	}
+	if group := d.Groups[e.GroupID]; group != nil {
+		return d.Parties[group.PartyID]
+	}
+	if endpoint := d.Endpoints[e.EndpointID]; endpoint != nil {
+		return d.Parties[endpoint.PartyID]
+	}
+	return nil
+}
+
+// controlOf is the sum that a request of the party must have (AF 2).
+func controlOf(e *exchange, r *spec.Request, party *payout.ConnectingParty) string {
+	id, clientOrderID, key := e.EndpointID.String(), r.Text(spec.ClientOrderID), party.ControlKey.Reveal()
+	if e.GroupID != 0 {
+		id = e.GroupID.String()
+	}
+	email := r.Text(spec.SenderEmail)
+	switch r.Command.Type {
+	case payout.TypeSale, payout.TypePreauth:
+		return sign.SaleControl(id, clientOrderID, strconv.FormatInt(r.Amount.Minor, 10), email, key)
+	case payout.TypeAccountVerification:
+		return sign.VerificationControl(id, clientOrderID, email, key)
+	}
+	return sign.StatusControl(party.Login, clientOrderID, r.Text(spec.OrderNumber), key)
 }

@@ -88,7 +88,15 @@ func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) 
 		Set(spec.FieldInitialAmount, o.Amount.String()).
 		Set(spec.FieldMerchantData, text(spec.MerchantData)).
 		Set(spec.FieldTransactionDate, h.date(o.FinalAt))
-	if card := o.Card(); card != "" {
+	if card := o.Card(); o.Type.Charges() {
+		reply.Set(spec.FieldBIN, card.BIN()).
+			Set(spec.FieldLastFour, card.LastFour()).
+			Set(spec.FieldCardType, string(card.Brand())).
+			Set(spec.FieldCardHash, s.Card.String()).
+			Set(spec.FieldCardholder, text(spec.CardPrintedName)).
+			Set(spec.FieldExpireMonth, text(spec.ExpireMonth)).
+			Set(spec.FieldExpireYear, text(spec.ExpireYear))
+	} else if card != "" {
 		reply.Set(spec.FieldDestBIN, card.BIN()).
 			Set(spec.FieldDestLastFour, card.LastFour()).
 			Set(spec.FieldDestCardType, string(card.Brand())).

@@ -15,16 +15,19 @@ type handler func(*Handler, context.Context, *exchange, *spec.Request) (*spec.Re
 
 // handlers says what answers each command.
 var handlers = map[*spec.Command]handler{
-	spec.Payout:          (*Handler).payout,
-	spec.PayoutCheck:     (*Handler).payout,
-	spec.PayoutPay:       (*Handler).payoutPay,
-	spec.PayoutByRef:     (*Handler).payout,
-	spec.WithdrawalSBP:   (*Handler).payout,
-	spec.TransferByRef:   (*Handler).payout,
-	spec.CreateCardRefV2: (*Handler).createCardRef,
-	spec.CreateCardRefV4: (*Handler).createCardRef,
-	spec.StatusV4:        (*Handler).status,
-	spec.StatusV2:        (*Handler).status,
+	spec.Payout:              (*Handler).payout,
+	spec.PayoutCheck:         (*Handler).payout,
+	spec.PayoutPay:           (*Handler).payoutPay,
+	spec.PayoutByRef:         (*Handler).payout,
+	spec.WithdrawalSBP:       (*Handler).payout,
+	spec.TransferByRef:       (*Handler).payout,
+	spec.Sale:                (*Handler).payout,
+	spec.Preauth:             (*Handler).payout,
+	spec.AccountVerification: (*Handler).payout,
+	spec.CreateCardRefV2:     (*Handler).createCardRef,
+	spec.CreateCardRefV4:     (*Handler).createCardRef,
+	spec.StatusV4:            (*Handler).status,
+	spec.StatusV2:            (*Handler).status,
 }
 
 // commandsByPath finds a command by its path below api/.

@@ -34,9 +34,11 @@ type Message struct {
 	Name          string
 	Email         string
 	Phone         string
-	CardBIN       string // of the destination card: its first six digits
+	Charged       bool   // the card is the one that was charged, not the destination
+	CardBIN       string // first six digits of the card
 	CardLastFour  string
 	CardType      string
+	Cardholder    string              // name printed on the charged card
 	MerchantData  string              // merchant_data as it was asked
 	Serial        payout.SerialNumber // of the request that created the order
 	ControlKey    payout.Secret       // the Connecting Party's; keys control and is never sent
@@ -95,11 +97,19 @@ var Fields = []Field{
 	{"phone", false, "Phone of the Receiver, if it is known.", "+12063582043", "AF 9",
 		func(m Message) string { return m.Phone }},
 	{"dest-bin", false, "First six digits of the destination card.", "444455", "AF 9, 13",
-		func(m Message) string { return m.CardBIN }},
+		func(m Message) string { return destination(m, m.CardBIN) }},
 	{"dest-last-four-digits", false, "Last four digits of the destination card.", "1111", "AF 9, 13",
-		func(m Message) string { return m.CardLastFour }},
+		func(m Message) string { return destination(m, m.CardLastFour) }},
 	{"dest-card-type", false, "Scheme of the destination card, if its range is known.", "VISA", "AF 9, 13",
-		func(m Message) string { return m.CardType }},
+		func(m Message) string { return destination(m, m.CardType) }},
+	{"bin", false, "First six digits of the charged card.", "444455", "AF 9, WF 1",
+		func(m Message) string { return charged(m, m.CardBIN) }},
+	{"last-four-digits", false, "Last four digits of the charged card.", "1111", "AF 9, WF 1",
+		func(m Message) string { return charged(m, m.CardLastFour) }},
+	{"card-type", false, "Scheme of the charged card, if its range is known.", "VISA", "AF 9, WF 1",
+		func(m Message) string { return charged(m, m.CardType) }},
+	{"card-holder-name", false, "Name printed on the charged card.", "JOHN SMITH", "AF 9, WF 1",
+		func(m Message) string { return charged(m, m.Cardholder) }},
 	{"merchantdata", false, "The request's merchant_data, unchanged (no underscore here); left out if it is longer than 6 KiB in a URL.", "VIP customer", "AF 9",
 		merchantData},
 	{"serial-number", false, "Serial number of the request that created the order.", "00000000-0000-0000-0000-000002e2c322", "AF 9",
@@ -152,4 +162,20 @@ func serialNumber(m Message) string {
 
 func control(m Message) string {
 	return sign.CallbackControl(string(m.Status), m.OrderID.String(), m.ClientOrderID, m.ControlKey.Reveal())
+}
+
+// destination is a value of the card that the money went to.
+func destination(m Message, value string) string {
+	if m.Charged {
+		return ""
+	}
+	return value
+}
+
+// charged is a value of the card that was charged.
+func charged(m Message, value string) string {
+	if !m.Charged {
+		return ""
+	}
+	return value
 }

@@ -17,7 +17,7 @@ func fullMessage() Message {
 		Amount: payout.Amount{Minor: 1042, Currency: "USD"}, ErrorCode: payout.CodeDeclined, ErrorMessage: "Declined by the processor",
 		Descriptor: "PAYOUT TEST", ProcessorTxID: "PNTEST-6982864", RRN: "510458047886", ApprovalCode: "242805",
 		Name: "John Smith", Email: "john.smith@gmail.com", Phone: "+12063582043",
-		CardBIN: "444455", CardLastFour: "1111", CardType: "VISA", MerchantData: "VIP customer",
+		CardBIN: "444455", CardLastFour: "1111", CardType: "VISA", Cardholder: "JOHN SMITH", MerchantData: "VIP customer",
 		Serial: 0x2e2c322, ControlKey: "test-merchant-control",
 	}
 }
@@ -179,11 +179,30 @@ func TestFieldsAreComplete(t *testing.T) {
 		if f.Name == "status" || f.Name == "control" {
 			continue
 		}
-		if got := f.value(fullMessage()); got != f.Sample {
+		m := fullMessage()
+		m.Charged = f.value(m) == "" // the card's fields have other names then
+		if got := f.value(m); got != f.Sample {
 			t.Errorf("%s: sample %q, value %q", f.Name, f.Sample, got)
 		}
 	}
 	if Fields[0].Name != "status" || Fields[len(Fields)-1].Name != "control" {
 		t.Error("status opens and control closes a callback")
+	}
+}
+
+func TestCardIsToldAsDestinationOrAsCharged(t *testing.T) {
+	for charged, want := range map[bool][]string{false: {"dest-bin", "dest-last-four-digits", "dest-card-type"},
+		true: {"bin", "last-four-digits", "card-type", "card-holder-name"}} {
+		m := fullMessage()
+		m.Charged = charged
+		var got []string
+		for _, p := range Params(m) {
+			if p.Value == "444455" || p.Value == "1111" || p.Value == "VISA" || p.Value == "JOHN SMITH" {
+				got = append(got, p.Name)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("charged %v: %s", charged, diff)
+		}
 	}
 }

@@ -162,7 +162,8 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Mess
 		Amount: order.Amount, ErrorCode: order.ErrorCode, ErrorMessage: order.ErrorMessage,
 		Name:  cmp.Or(text(spec.AccountName), text(spec.CardPrintedName), strings.TrimSpace(customer.FirstName+" "+customer.LastName)),
 		Email: customer.Email, Phone: customer.Phone, MerchantData: text(spec.MerchantData),
-		CardBIN: card.BIN(), CardLastFour: card.LastFour(), CardType: string(card.Brand()),
+		Charged: order.Type.Charges(), CardBIN: card.BIN(), CardLastFour: card.LastFour(), CardType: string(card.Brand()),
+		Cardholder: text(spec.CardPrintedName),
 	}
 	party := g.Directory().Parties[order.PartyID]
 	if party == nil {

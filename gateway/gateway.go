@@ -44,6 +44,7 @@ type Gateway struct {
 	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due
 	callWake  chan struct{}
 	wakeOnce  sync.Once
+	codes     cardCodes
 	underWay  sync.Map // payout.OrderID to true: orders that runGate's workers have now
 }
 
@@ -105,6 +106,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { g.every(ctx, or(g.Settings.ReloadEvery, 2*time.Second), "reload", g.Reload) })
 	workers.Go(func() { g.every(ctx, forgetPause, "forget nonces", g.forgetNonces) })
+	workers.Go(func() {
+		g.every(ctx, time.Minute, "wipe card codes", func(context.Context) error { g.codes.sweep(g.Now()); return nil })
+	})
 	workers.Go(func() { g.runCallbacks(ctx) })
 	workers.Go(func() { g.runGates(ctx) })
 	workers.Wait()

@@ -13,7 +13,7 @@ import (
 func payment(o *payout.Order, gate *payout.Gate, at time.Time) processor.Payment {
 	text := func(p *spec.Param) string { return o.Params[p.Name] }
 	return processor.Payment{
-		Reference: payout.Reference(o.ID, o.Attempts), OrderID: o.ID, Attempt: o.Attempts, Settings: gate.Settings,
+		Reference: payout.Reference(o.ID, o.Attempts), OrderID: o.ID, Attempt: o.Attempts, Settings: gate.Settings, Type: o.Type,
 		Amount: o.Amount, Description: text(spec.OrderDesc), Purpose: text(spec.Purpose), At: at,
 		Receiver: receiver(o, text), Sender: sender(o, text),
 	}
@@ -42,9 +42,9 @@ func receiver(o *payout.Order, text func(*spec.Param) string) processor.Receiver
 	return r
 }
 
-// sender is the Sender of a transfer; other orders have none.
+// sender is the Sender of a transfer or the holder of a charged card; other orders have none.
 func sender(o *payout.Order, text func(*spec.Param) string) processor.Sender {
-	if o.Type != payout.TypeTransfer {
+	if o.Type != payout.TypeTransfer && !o.Type.Charges() {
 		return processor.Sender{}
 	}
 	return processor.Sender{
@@ -56,14 +56,15 @@ func sender(o *payout.Order, text func(*spec.Param) string) processor.Sender {
 }
 
 // A Customer is whose name, phone and e-mail address status and callback tell:
-// the Sender of a transfer as far as one is given, else the Receiver.
+// the holder of a charged card, the Sender of a transfer as far as one is given,
+// else the Receiver.
 type Customer struct{ FirstName, LastName, Phone, Email string }
 
 // CustomerOf returns an order's Customer.
 func CustomerOf(o *payout.Order) Customer {
 	text := func(p *spec.Param) string { return o.Params[p.Name] }
 	c := Customer{text(spec.ReceiverFirstName), text(spec.ReceiverLastName), text(spec.ReceiverPhone), text(spec.ReceiverEmail)}
-	if o.Type == payout.TypeTransfer {
+	if o.Type == payout.TypeTransfer || o.Type.Charges() {
 		if text(spec.SenderFirstName) != "" || text(spec.SenderLastName) != "" {
 			c.FirstName, c.LastName = text(spec.SenderFirstName), text(spec.SenderLastName)
 		}

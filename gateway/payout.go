@@ -31,10 +31,16 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	if err != nil {
 		return nil, err
 	}
+	if code := r.Text(spec.CVV2); order.Type.Charges() {
+		g.codes.put(order.ID, code, c.Now) // before a worker can look for it
+	}
 	accepted, err := g.accept(c, storage.Acceptance{
 		Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
 		Unique: endpoint.Repeat != payout.RepeatAllow,
 	})
+	if !accepted.Stored() || err != nil {
+		g.codes.wipe(order.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +71,14 @@ func (g *Gateway) suitable(ctx context.Context, d *storage.Directory, c *Call, r
 	}
 	if err := g.checkURLs(r); err != nil {
 		return nil, "", err
+	}
+	if c.Command.Type.Charges() {
+		if !g.acquires(d, endpoint, r.Amount.Currency) {
+			return nil, "", &payout.Error{Code: payout.CodeNoAcquirer}
+		}
+		if err := checkExpiry(r, c.Now); err != nil {
+			return nil, "", err
+		}
 	}
 	card, err := g.destination(ctx, c, r)
 	return endpoint, card, err

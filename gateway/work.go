@@ -162,7 +162,10 @@ func (g *Gateway) work(gate *payout.Gate, claimed storage.ClaimedOrder, c *circu
 		case payout.Held:
 			return g.expire(o)
 		case payout.Starting:
-			return g.send(rail, gate, o, c)
+			if o.Type.Charges() {
+				return g.charge(rail, gate, o, c)
+			}
+			return g.send(rail.Payout, gate, o, c)
 		default:
 			return g.ask(rail, gate, o, c)
 		}
@@ -180,7 +183,7 @@ func (g *Gateway) rest(o *payout.Order, why string) error {
 
 // send pays an order that has surely not been paid: the intent is stored, then
 // the rail is called, then the outcome is stored.
-func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
+func (g *Gateway) send(pay func(context.Context, processor.Payment) processor.Outcome, gate *payout.Gate, o *payout.Order, c *circuit) error {
 	now := g.Now()
 	intent := g.move(o, payout.Send, now)
 	intent.Attempts = o.Attempts + 1
@@ -203,7 +206,7 @@ func (g *Gateway) send(rail processor.Processor, gate *payout.Gate, o *payout.Or
 		// another worker would ask about a payment that is still on its way.
 		return g.record(o, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)))
 	}
-	outcome := g.call(rail.Payout, gate, o, "")
+	outcome := g.call(pay, gate, o, "")
 	c.record(outcome, g.Now(), g.Random())
 	return g.record(o, outcome)
 }
@@ -285,6 +288,9 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 	if outcome.Result == processor.ResultUnsent || outcome.Result == processor.ResultLost || outcome.Err != nil {
 		g.logOutcome(o, outcome)
 	}
+	if event != payout.Unsent && event != payout.DeclineChain {
+		g.codes.wipe(o.ID) // only what will be sent again needs its card code again
+	}
 	now := g.Now()
 	closes := &payout.Transaction{OrderID: o.ID, Attempt: o.Attempts, Stage: to, ProcessorTxID: outcome.TxID,
 		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
@@ -320,6 +326,7 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 // finish ends an order: its outcome and the callback that is owed are stored
 // in one commit. A code of 0 is the event's usual one.
 func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCode, text string, closes *payout.Transaction) error {
+	g.codes.wipe(o.ID)
 	m := g.move(o, event, g.Now())
 	m.Closes = closes
 	if m.To != payout.Approved {

@@ -30,6 +30,14 @@ type Checker interface {
 	Check(context.Context, Payment) Outcome
 }
 
+// An Acquirer is a Processor that can charge cards: the money moves the other
+// way. What Payout promises holds for Charge; Status serves both.
+type Acquirer interface {
+	// Charge asks the rail to charge, to hold or to verify Payment.Receiver.Card,
+	// by Payment.Type. It is called once for each Transaction.
+	Charge(context.Context, Payment) Outcome
+}
+
 // A Payment is one attempt to pay an order, in values a rail can use.
 type Payment struct {
 	Reference   string            // names the attempt to the rail; the same in every question about it
@@ -37,9 +45,11 @@ type Payment struct {
 	Attempt     int               // from 1
 	TxID        string            // the rail's own id of the attempt, as far as it has told one; for Status
 	Settings    map[string]string // the gate's own
-	Amount      payout.Amount     //
-	Description string            // order_desc
-	Purpose     string            //
+	Type        payout.TransactionType
+	CardCode    payout.Secret // CVV2; for Charge only, and not to be kept
+	Amount      payout.Amount //
+	Description string        // order_desc
+	Purpose     string        //
 	Receiver    Receiver
 	Sender      Sender    // of transfers
 	At          time.Time // the gateway's clock

@@ -18,6 +18,12 @@ var (
 	ExpireYear = &Param{Name: "expire_year", Kind: Year, Min: 2, Max: 4,
 		Doc:    T("Year in which the card expires.", "Год окончания срока действия карты."),
 		Sample: "2030", Source: "AF 3"}
+	CVV2 = &Param{Name: "cvv2", Kind: Digits, Min: 3, Max: 4, Sensitive: true, Transient: true,
+		Doc:    T("Card verification value. It is never stored.", "Код проверки карты. Он нигде не сохраняется."),
+		Sample: "123", Source: "AF 15"}
+	CustomerIP = &Param{Name: "ipaddress", Kind: IP, Min: 7, Max: 45, Sensitive: true,
+		Doc:    T("Cardholder's IP address, IPv4 or IPv6.", "IP-адрес держателя карты (IPv4 или IPv6)."),
+		Sample: "127.0.0.1", Source: "AF 2"}
 	DestinationCardNo = &Param{Name: "destination-card-no", Kind: Card, Min: 16, Max: 19, Sensitive: true,
 		Doc:    T("Number of the card that the money goes to.", "Номер карты, на которую переводятся деньги."),
 		Sample: "4444555566661111", Source: "1.1.5"}
@@ -123,6 +129,13 @@ var (
 			notBoth(ServerCallbackURL, NotifyURL)},
 		Reply: AsyncReply, Source: "1.1.5"}
 
+	Sale = initialPayment("sale", payout.TypeSale, T("Charges a card.", "Списание с карты."), required(AmountParam))
+
+	Preauth = initialPayment("preauth", payout.TypePreauth, T("Holds an amount on a card.", "Блокировка суммы на карте."), required(AmountParam))
+
+	AccountVerification = initialPayment("account-verification", payout.TypeAccountVerification,
+		T("Verifies a card without charging it.", "Проверка карты без списания."))
+
 	CreateCardRefV2 = &Command{Version: 2, Name: "create-card-ref", Auth: Control, Group: true, Type: payout.TypeCardRef,
 		Doc:    T("Registers the card of an approved order and gives a reference to it.", "Регистрирует карту одобренного заказа и выдаёт ссылку на неё."),
 		Params: []Use{required(Login), required(ClientOrderID).strict(), required(OrderNumber), required(ControlSum)},
@@ -149,3 +162,18 @@ var transferUses = join(
 	all(optional, SenderCountry, ReceiverCountry, SenderPhone, SenderCellPhone, SenderEmail, Purpose, ServerCallbackURL, NotifyURL,
 		RedirectURL, RedirectSuccessURL, RedirectFailURL, MerchantData),
 )
+
+// initialPayment is the command of an initial payment: step 1 of 1.1.5. No table
+// of theirs could be read; the names are the reference client's (AF 2, 3 and 15).
+// What names a person is the cardholder's here, as the Sender's on transfers.
+func initialPayment(name string, t payout.TransactionType, doc Text, amount ...Use) *Command {
+	return &Command{Version: 2, Name: name, Auth: Control, Group: true, Type: t, Doc: doc,
+		Params: join([]Use{required(ClientOrderID).strict(), optional(OrderDesc).upTo(65536)}, amount,
+			all(required, CurrencyParam, CreditCardNumber, CardPrintedName, ExpireMonth, ExpireYear, CVV2),
+			all(optional, SenderEmail, CustomerIP, SenderFirstName, SenderMiddleName, SenderLastName, SenderSSN, SenderBirthday,
+				SenderAddress1, SenderCity, SenderState, SenderZipCode, SenderCountry, SenderPhone, SenderCellPhone, Purpose,
+				ServerCallbackURL, NotifyURL, RedirectURL, MerchantData),
+			[]Use{required(ControlSum)}),
+		Rules: []Rule{stateOf(SenderState, SenderCountry), notBoth(ServerCallbackURL, NotifyURL)},
+		Reply: AsyncReply, Source: "1.1.5, AF 2"}
+}

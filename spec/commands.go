@@ -62,8 +62,8 @@ var (
 )
 
 // Commands lists every command of the API in the order of the documentation.
-var Commands = []*Command{Payout, PayoutCheck, PayoutPay, PayoutByRef, WithdrawalSBP, TransferByRef,
-	CreateCardRefV2, CreateCardRefV4, StatusV4, StatusV2}
+var Commands = []*Command{Payout, PayoutCheck, PayoutPay, PayoutByRef, WithdrawalSBP, Sale, Preauth,
+	AccountVerification, CreateCardRefV2, CreateCardRefV4, TransferByRef, StatusV4, StatusV2}
 
 // join puts parts of a table together.
 func join(parts ...[]Use) []Use {

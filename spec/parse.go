@@ -220,12 +220,16 @@ func PhoneDigits(phone string) string {
 // parseAmount reads the amount in its currency.
 func (r *Request) parseAmount() error {
 	text := r.Text(AmountParam)
-	if text == "" {
+	if text == "" && r.Text(CurrencyParam) == "" {
 		return nil
 	}
 	currency, err := payout.ParseCurrency(r.Text(CurrencyParam))
 	if err != nil {
 		return payout.Errorf(payout.CodeCurrency, CurrencyParam.Name, "%s", err)
+	}
+	if text == "" {
+		r.Amount.Currency = currency // account-verification has no amount
+		return nil
 	}
 	r.Amount, err = payout.ParseAmount(text, currency)
 	if err != nil {
@@ -262,11 +266,11 @@ func (r *Request) Require(names []string) error {
 }
 
 // Values returns what was sent, by parameter name, aliases resolved: what an
-// order remembers.
+// order remembers. Transient values are not among it.
 func (r *Request) Values() map[string]string {
 	values := make(map[string]string, len(r.values))
 	for i, u := range r.Command.Params {
-		if r.values[i] != "" {
+		if r.values[i] != "" && !u.Transient {
 			values[u.Name] = r.values[i]
 		}
 	}
@@ -286,6 +290,9 @@ func (c *Command) Recall(values map[string]string, amount payout.Amount) *Reques
 // differ, or returns "". Amounts are compared as money: 10.4 is 10.40.
 func (r *Request) Differs(other *Request) string {
 	for i, u := range r.Command.Params {
+		if u.Transient {
+			continue // it is not remembered, and cannot be compared
+		}
 		if u.Param == AmountParam {
 			if r.Amount != other.Amount {
 				return u.Name

@@ -134,7 +134,11 @@ func TestFullSampleRequestIsAccepted(t *testing.T) {
 	for _, c := range Commands {
 		r := mustAccept(t, c, full(c))
 		for _, pair := range full(c) {
-			if got := r.Values()[pair.Name]; got != pair.Value {
+			want := pair.Value
+			if pair.Name == CVV2.Name {
+				want = "" // see TestTransientValuesAreNeitherRememberedNorCompared
+			}
+			if got := r.Values()[pair.Name]; got != want {
 				t.Errorf("%s: %s is %q, want %q", c.Path(), pair.Name, got, pair.Value)
 			}
 		}

@@ -55,6 +55,13 @@ var (
 	FieldDestLastFour    = &Field{Name: "dest-last-four-digits", Doc: T("Last four digits of the destination card.", "Последние четыре цифры карты получателя.")}
 	FieldDestCardType    = &Field{Name: "dest-card-type", Doc: T("Scheme of the destination card.", "Платёжная система карты получателя.")}
 	FieldDestCardHash    = &Field{Name: "destination-card-hash-id", Doc: T("The same for the same destination card.", "Одинаков для одной и той же карты получателя.")}
+	FieldCardholder      = &Field{Name: "cardholder-name", Doc: T("Name printed on the charged card.", "Имя, напечатанное на карте.")}
+	FieldExpireMonth     = &Field{Name: "card-exp-month", Doc: T("Month in which the charged card expires.", "Месяц окончания срока действия карты.")}
+	FieldExpireYear      = &Field{Name: "card-exp-year", Doc: T("Year in which the charged card expires.", "Год окончания срока действия карты.")}
+	FieldLastFour        = &Field{Name: "last-four-digits", Doc: T("Last four digits of the charged card.", "Последние четыре цифры карты.")}
+	FieldBIN             = &Field{Name: "bin", Doc: T("First six digits of the charged card.", "Первые шесть цифр карты.")}
+	FieldCardType        = &Field{Name: "card-type", Doc: T("Scheme of the charged card.", "Платёжная система карты.")}
+	FieldCardHash        = &Field{Name: "card-hash-id", Doc: T("The same for the same charged card.", "Одинаков для одной и той же карты.")}
 	FieldErrorMessage    = &Field{Name: "error-message", Doc: T("Reason of a refusal or decline.", "Причина отказа.")}
 	FieldErrorCode       = &Field{Name: "error-code", Number: true, Doc: T("Code of a refusal or decline.", "Код отказа.")}
 )
@@ -67,9 +74,10 @@ var (
 	StatusReply = &ReplySpec{Type: "status-response",
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldProcessorTxID, FieldPaynetOrder, FieldStatus,
 			FieldAmount, FieldCurrency, FieldDescriptor, FieldOrigDescriptor, FieldTransactionType, FieldReceipt,
-			FieldEmail, FieldLastName, FieldFirstName, FieldRRN, FieldApprovalCode, FieldOrderStage, FieldPhone,
+			FieldCardholder, FieldExpireMonth, FieldExpireYear, FieldEmail, FieldLastName, FieldFirstName, FieldRRN, FieldApprovalCode, FieldOrderStage,
+			FieldLastFour, FieldBIN, FieldCardType, FieldPhone,
 			FieldPurpose, FieldDestBIN, FieldDestLastFour, FieldDestCardType, FieldProcessingDate, FieldByRequestSN,
-			FieldDestCardHash, FieldInitialAmount, FieldMerchantData,
+			FieldCardHash, FieldDestCardHash, FieldInitialAmount, FieldMerchantData,
 			FieldTransactionDate, FieldErrorMessage, FieldErrorCode}}
 
 	// CardRefReply has the order of the table in 1.1.5.

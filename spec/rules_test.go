@@ -138,6 +138,9 @@ func TestValuesAreRecalledWithoutADifference(t *testing.T) {
 
 func TestDiffersNamesTheParameterThatDiffers(t *testing.T) {
 	eachRow(t, func(t *testing.T, c *Command, u Use) {
+		if u.Transient {
+			return
+		}
 		r := mustAccept(t, c, with(c, u, u.Name, u.Sample))
 		values, amount := r.Values(), r.Amount
 		values[u.Name] = "another"
@@ -152,6 +155,17 @@ func TestDiffersNamesTheParameterThatDiffers(t *testing.T) {
 			t.Errorf("without it: Differs = %q, want %q", got, u.Name)
 		}
 	})
+}
+
+func TestTransientValuesAreNeitherRememberedNorCompared(t *testing.T) {
+	u := use(t, Sale, CVV2)
+	a, b := mustAccept(t, Sale, with(Sale, u, "cvv2", "123")), mustAccept(t, Sale, with(Sale, u, "cvv2", "999"))
+	if _, remembered := a.Values()["cvv2"]; remembered || a.Text(CVV2) != "123" {
+		t.Errorf("remembered %v, and the value is %q", remembered, a.Text(CVV2))
+	}
+	if differs := a.Differs(b); differs != "" {
+		t.Errorf("%s differs", differs)
+	}
 }
 
 func TestAmountsAreComparedAsMoney(t *testing.T) {

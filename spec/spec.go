@@ -54,6 +54,7 @@ type Param struct {
 	Kind      Kind
 	Min, Max  int    // length in characters; Min 0 means 1
 	Sensitive bool   // never in a log, an error, a URL or an unsealed column
+	Transient bool   // never stored at all, not even sealed
 	Doc       Text   //
 	Sample    string // a value that is accepted
 	Source    string // the page that the row was read from

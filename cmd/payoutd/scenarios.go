@@ -17,5 +17,12 @@ func (scenariosCmd) Run(t terminal) error {
 	for _, s := range simulator.Scenarios() {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Account, s.Phone, s.Card, s.Doc)
 	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	t.printf("\nOn sale, preauth and account-verification cvv2 decides. Any other code is declined.\n\n")
+	for _, c := range simulator.CardCodes() {
+		fmt.Fprintf(table, "%s\t%s\n", c.Code, c.Doc)
+	}
 	return table.Flush()
 }

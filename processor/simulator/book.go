@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -131,10 +132,7 @@ func (s *Simulator) PaidByOrder(ctx context.Context) (map[payout.OrderID]int, er
 
 // rowOf begins a row about a payment.
 func rowOf(p processor.Payment, s State, at time.Time) row {
-	receiver := p.Receiver.AccountNumber
-	if receiver == "" {
-		receiver = p.Receiver.Phone
-	}
+	receiver := cmp.Or(p.Receiver.Card.Reveal(), p.Receiver.AccountNumber, p.Receiver.Phone)
 	return row{Entry: Entry{OrderID: p.OrderID, Reference: p.Reference, Amount: p.Amount, Receiver: mask(receiver), State: s, At: at}}
 }
 

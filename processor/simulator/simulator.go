@@ -83,11 +83,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 // wait after it: when the context ends during the wait the answer is Lost, and
 // what was paid stays paid.
 func (s *Simulator) Payout(ctx context.Context, p processor.Payment) processor.Outcome {
+	return s.react(ctx, p, scenarioOf(p.Receiver).reaction(p.Attempt))
+}
+
+// react does one deed and answers.
+func (s *Simulator) react(ctx context.Context, p processor.Payment, r reaction) processor.Outcome {
 	set, err := readSettings(p)
 	if err != nil {
 		return processor.Unsent(err)
 	}
-	r := scenarioOf(p.Receiver).reaction(p.Attempt)
 	if r.refused {
 		return s.answer(ctx, set.latency, processor.Unsent(errRefused))
 	}

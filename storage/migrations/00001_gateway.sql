@@ -117,7 +117,7 @@ CREATE TABLE orders (
 	client_orderid TEXT NOT NULL,
 	repeat_no BIGINT NOT NULL,
 	currency TEXT NOT NULL,
-	amount_minor BIGINT NOT NULL CHECK (amount_minor > 0),
+	amount_minor BIGINT NOT NULL CHECK (amount_minor > 0 OR amount_minor = 0 AND type = 'account-verification'),
 	params_sealed {{bytes}} NOT NULL, -- JSON object of what was asked
 	receiver_mask TEXT NOT NULL,
 	receiver_hash {{bytes}} NOT NULL,

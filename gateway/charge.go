@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"payout"
+	"payout/processor"
+	"payout/spec"
+	"payout/storage"
+)
+
+// charge takes an order that charges a card to its rail. It is send, with a card
+// code that only the node has that accepted the order: the code is in no database.
+func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
+	acquirer, ok := rail.(processor.Acquirer)
+	if !ok {
+		return g.finish(o, payout.Decline, payout.CodeNoGate, "", nil)
+	}
+	now := g.Now()
+	code, ok := g.codes.get(o.ID, now)
+	if ok {
+		return g.send(func(ctx context.Context, p processor.Payment) processor.Outcome {
+			p.CardCode = code
+			return acquirer.Charge(ctx, p)
+		}, gate, o, c)
+	}
+	if now.Sub(o.CreatedAt) < g.Settings.lease() {
+		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere))) // the node that has it will claim it
+	}
+	return g.finish(o, payout.Decline, payout.CodeCardCodeGone, "", nil)
+}
+
+// acquires reports whether every gate that an endpoint could use for the
+// currency leads to an acquirer.
+func (g *Gateway) acquires(d *storage.Directory, e *payout.Endpoint, currency payout.Currency) bool {
+	for _, id := range e.Gates {
+		gate := d.Gates[id]
+		if _, ok := g.Processors[gate.Processor].(processor.Acquirer); gate.Takes(currency) && !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// checkExpiry refuses a card whose month of expiry is over (ISO/IEC 7813: it is
+// good to the end of that month).
+func checkExpiry(r *spec.Request, now time.Time) error {
+	month, _ := strconv.Atoi(r.Text(spec.ExpireMonth)) // the tables have checked both
+	year, _ := strconv.Atoi(r.Text(spec.ExpireYear))
+	if year < 100 {
+		year += 2000
+	}
+	if end := time.Date(year, time.Month(month)+1, 1, 0, 0, 0, 0, time.UTC); !now.Before(end) {
+		return &payout.Error{Code: payout.CodeCardExpired, Param: spec.ExpireYear.Name}
+	}
+	return nil
+}
+
+const (
+	codeMost      = 10 * time.Minute       // longest time that a card code is kept for its charge
+	codeElsewhere = 250 * time.Millisecond // until another node has another chance to claim
+)
+
+// cardCodes keeps card codes in memory from the request to the authorisation.
+// They are wiped as soon as the rail has been asked, and after codeMost anyway.
+type cardCodes struct {
+	mu    sync.Mutex
+	codes map[payout.OrderID]*cardCode
+}
+
+type cardCode struct {
+	digits []byte
+	since  time.Time
+}
+
+func (c *cardCodes) put(id payout.OrderID, code string, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.codes == nil {
+		c.codes = make(map[payout.OrderID]*cardCode)
+	}
+	c.codes[id] = &cardCode{[]byte(code), now}
+}
+
+func (c *cardCodes) get(id payout.OrderID, now time.Time) (payout.Secret, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	code := c.codes[id]
+	if code == nil || now.Sub(code.since) >= codeMost {
+		return "", false
+	}
+	return payout.Secret(code.digits), true
+}
+
+func (c *cardCodes) wipe(id payout.OrderID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if code := c.codes[id]; code != nil {
+		clear(code.digits)
+		delete(c.codes, id)
+	}
+}
+
+// sweep wipes what has been kept too long.
+func (c *cardCodes) sweep(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, code := range c.codes {
+		if now.Sub(code.since) >= codeMost {
+			clear(code.digits)
+			delete(c.codes, id)
+		}
+	}
+}

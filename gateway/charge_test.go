@@ -1,0 +1,158 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"payout"
+	"payout/gateway"
+	"payout/processor"
+	"payout/sign"
+	"payout/spec"
+	"payout/storage/storagetest"
+)
+
+// An acquirer charges by a function and remembers the card codes that it saw.
+type acquirer struct {
+	railFunc
+	charge func(attempt int) processor.Outcome
+	codes  []string
+}
+
+func (a *acquirer) Charge(_ context.Context, p processor.Payment) processor.Outcome {
+	a.codes = append(a.codes, p.CardCode.Reveal())
+	return a.charge(p.Attempt)
+}
+
+// sell sends a sale and returns its order.
+func (h *house) sell() (*payout.Order, error) {
+	h.t.Helper()
+	h.calls++
+	serial, err := h.db.NextSerial()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	form := []sign.Pair{{Name: "client_orderid", Value: strconv.Itoa(h.calls)}, {Name: "amount", Value: "1.00"}, {Name: "currency", Value: "USD"},
+		{Name: "credit_card_number", Value: "4444555566661111"}, {Name: "card_printed_name", Value: "JOHN SMITH"}, {Name: "expire_month", Value: "12"},
+		{Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"}, {Name: "control", Value: "checked at the door"}}
+	r, err := spec.Sale.Parse(form)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c := &gateway.Call{Command: spec.Sale, Serial: serial, Party: h.Directory().PartyByLogin("TestMerchant"), EndpointID: 39915, Now: h.Now()}
+	return h.Payout(h.t.Context(), c, r)
+}
+
+// another is a second node on the same database, or the first one restarted.
+func (h *house) another(rail processor.Processor) *gateway.Gateway {
+	h.t.Helper()
+	g := &gateway.Gateway{DB: h.DB, Vault: h.Vault, Processors: map[string]processor.Processor{"rail": rail}, URLs: h.URLs,
+		Callbacks: h.Callbacks, Settings: h.Settings, Now: h.Now, Random: h.Random, Log: h.Log}
+	if err := g.Reload(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	return g
+}
+
+// workUntil works on a gateway, with the clock going on, until an order is final.
+func workUntil(t *testing.T, g *gateway.Gateway, clock *time.Time, id payout.OrderID) *payout.Order {
+	t.Helper()
+	for range 1000 {
+		o, err := g.DB.Order(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Stage.Final() {
+			return o
+		}
+		*clock = clock.Add(200 * time.Millisecond)
+		if _, err := g.WorkDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("order %s does not end", id)
+	return nil
+}
+
+func newAcquirerHouse(t *testing.T, charge func(attempt int) processor.Outcome) (*house, *acquirer, *time.Time) {
+	t.Helper()
+	rail := &acquirer{charge: charge}
+	h := newHouse(t, storagetest.Open(t, storagetest.SQLite(t)), rail, gateway.Settings{})
+	clock := time.Now()
+	h.Now = func() time.Time { return clock }
+	return h, rail, &clock
+}
+
+func TestCardCodeReachesTheRailAgainAfterAnUnsentAttemptAndNeverLater(t *testing.T) {
+	h, rail, clock := newAcquirerHouse(t, func(attempt int) processor.Outcome {
+		if attempt < 3 {
+			return processor.Unsent(errors.New("refused"))
+		}
+		return processor.Approved("tx")
+	})
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o = workUntil(t, h.Gateway, clock, o.ID); o.Stage != payout.Approved || len(rail.codes) != 3 || rail.codes[2] != "123" {
+		t.Errorf("%s after the codes %q", o.Stage, rail.codes)
+	}
+}
+
+// The code is in the memory of one node only. Another one leaves the order to it
+// for a lease, and then says that nothing was charged.
+func TestOrderWhoseCardCodeIsGoneIsDeclinedUncharged(t *testing.T) {
+	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Approved("tx") })
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := *clock
+	o = workUntil(t, h.another(rail), clock, o.ID)
+	if o.Stage != payout.Declined || o.ErrorCode != payout.CodeCardCodeGone || len(rail.codes) != 0 {
+		t.Errorf("%s with %d after %d charges", o.Stage, o.ErrorCode, len(rail.codes))
+	}
+	if waited := clock.Sub(began); waited < time.Minute || waited > 2*time.Minute {
+		t.Errorf("declined after %s", waited)
+	}
+}
+
+func TestOrderLeftByAnotherNodeIsChargedByTheOneWithItsCode(t *testing.T) {
+	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Approved("tx") })
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := h.another(rail).WorkDue(t.Context()); err != nil || n != 1 || len(rail.codes) != 0 {
+		t.Fatalf("the other node worked on %d orders, with %d charges: %v", n, len(rail.codes), err)
+	}
+	if o = workUntil(t, h.Gateway, clock, o.ID); o.Stage != payout.Approved || len(rail.codes) != 1 {
+		t.Errorf("%s after %d charges", o.Stage, len(rail.codes))
+	}
+}
+
+func TestCardCodeIsForgottenAfterTenMinutes(t *testing.T) {
+	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Approved("tx") })
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	*clock = clock.Add(10 * time.Minute)
+	if o = workUntil(t, h.Gateway, clock, o.ID); o.ErrorCode != payout.CodeCardCodeGone || len(rail.codes) != 0 {
+		t.Errorf("%s with %d after %d charges", o.Stage, o.ErrorCode, len(rail.codes))
+	}
+}
+
+func TestSaleIsRefusedWhereNobodyAcquires(t *testing.T) {
+	h := newHouse(t, storagetest.Open(t, storagetest.SQLite(t)), &railFunc{pay: approve}, gateway.Settings{})
+	_, err := h.sell()
+	if refusal, ok := errors.AsType[*payout.Error](err); !ok || refusal.Code != payout.CodeNoAcquirer {
+		t.Errorf("answered %v", err)
+	}
+	if orders, err := h.db.LatestOrders(t.Context(), "", 1); err != nil || len(orders) != 0 {
+		t.Errorf("%d orders, %v", len(orders), err)
+	}
+}

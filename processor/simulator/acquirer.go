@@ -1,0 +1,47 @@
+package simulator
+
+import (
+	"context"
+
+	"payout"
+	"payout/processor"
+)
+
+var _ processor.Acquirer = (*Simulator)(nil)
+
+// A CardCode says what a charge with one CVV2 meets (AF 15). Any other CVV2 is
+// declined.
+type CardCode struct {
+	Code string
+	Doc  string
+
+	charge reaction
+}
+
+var cardCodes = []CardCode{
+	{"123", "Approved.", pay},
+	{"1234", "Approved.", pay},
+	{"101", "Declined: the card has expired.", declineFor(payout.CodeIssuerExpired)},
+	{"116", "Declined: insufficient funds.", declineFor(payout.CodeInsufficientFunds)},
+	{"119", "Declined: not permitted to cardholder.", declineFor(payout.CodeNotPermittedToCard)},
+	{"209", "Declined: the card is reported stolen.", declineFor(payout.CodeStolenCard)},
+	{"217", "Status unknown: no answer for the gate's silence; then error, because nothing was charged.", reaction{silent: true}},
+}
+
+// CardCodes returns the table of card codes. The documentation prints it.
+func CardCodes() []CardCode { return append([]CardCode(nil), cardCodes...) }
+
+func declineFor(code payout.ErrCode) reaction {
+	return reaction{enters: StateDeclined, code: code}
+}
+
+// Charge does what the CVV2 says. Its entry in the book is like a payment's.
+func (s *Simulator) Charge(ctx context.Context, p processor.Payment) processor.Outcome {
+	r := decline
+	for _, c := range cardCodes {
+		if c.Code == p.CardCode.Reveal() {
+			r = c.charge
+		}
+	}
+	return s.react(ctx, p, r)
+}
