@@ -403,12 +403,23 @@ func TestLostOrWrongMasterKeyIsTold(t *testing.T) {
 	s.ok("party", "list")
 }
 
+func TestDemoOfCardsDepositsToACardInThreeSteps(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := execute(t.Context(), "", "demo", "--once", "cards", "--dir", s.dir, "--listen", "127.0.0.1:0")
+	if r.code != 0 || !strings.HasSuffix(r.out, "\nThe transfer to the card is approved and its callback is verified.\n") {
+		t.Fatalf("the demo exits %d: %s%s", r.code, r.out, r.err)
+	}
+	s.has(s.ok("card", "list", demoLogin), `444455\*{6}1111`)
+	s.has(s.ok("order", "list"), "transfer_approved 250.00 USD", "sale_approved 10.42 USD")
+}
+
 // The demo makes the orders that the order commands then show.
 func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, when := range []string{"first", "second"} {
-		r := execute(t.Context(), "", "demo", "--once", "--dir", s.dir, "--listen", "127.0.0.1:0")
+		r := execute(t.Context(), "", "demo", "payout", "--once", "--dir", s.dir, "--listen", "127.0.0.1:0")
 		if r.code != 0 || !strings.HasSuffix(r.out, "\nThe order is approved and its callback is verified.\n") {
 			t.Fatalf("the %s demo exits %d: %s%s", when, r.code, r.out, r.err)
 		}

@@ -32,9 +32,10 @@ const (
 )
 
 type demoCmd struct {
+	Tour   string `arg:"" optional:"" enum:"payout,cards,all" default:"all" help:"What to show: payout, cards (deposit to card in three steps) or all (default: ${default})."`
 	Dir    string `default:"data" placeholder:"FOLDER" help:"Where the sandbox keeps its files (default: ${default})."`
 	Listen string `default:"127.0.0.1:8080" env:"PAYOUTD_LISTEN" help:"Address of the API; port 0 picks a free one (default: ${default}; env $$${env})."`
-	Once   bool   `help:"Exit after the payout: 0 only if it was approved and its callback verified."`
+	Once   bool   `help:"Exit after the tour: 0 only if its orders were approved and their callbacks verified."`
 }
 
 // Run runs the demo.
@@ -73,9 +74,12 @@ type demo struct {
 	base      string // of the API, such as http://127.0.0.1:8080/paynet
 	receiver  string // URL of the callback receiver
 	callbacks chan url.Values
+	chapters  int // printed so far
 }
 
 func (d *demo) keyFile() string { return filepath.Join(d.Dir, demoLogin) }
+
+func (d *demo) logFile() string { return filepath.Join(d.Dir, "payoutd.log") }
 
 // setUp creates the party, its keys, a gate, an endpoint and a group, unless an
 // earlier run has done so.
@@ -144,7 +148,7 @@ func (d *demo) serve(ctx context.Context) (<-chan error, error) {
 	go func() { _ = receiver.Serve(listener) }() // ends with Close
 	context.AfterFunc(ctx, func() { _ = receiver.Close() })
 
-	logFile, err := os.OpenFile(filepath.Join(d.Dir, "payoutd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	logFile, err := os.OpenFile(d.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
@@ -171,88 +175,6 @@ func (d *demo) receive(w http.ResponseWriter, r *http.Request) {
 	default: // nobody waits: callbacks of the user's own orders
 	}
 	fmt.Fprintln(w, "OK")
-}
-
-// tour sends the seed's payout, polls its status and waits for its callback.
-func (d *demo) tour(ctx context.Context) error {
-	d.t.printf("payoutd sandbox: %s   login %s, endpoint %s, group %s\nlog: %s\n", d.base, demoLogin, demoEndpoint, demoGroup,
-		filepath.Join(d.Dir, "payoutd.log"))
-	clientOrderID := "demo-" + strings.ToLower(rand.Text()[:8])
-	d.chapter("1. The payout: signed with OAuth RSA-SHA256")
-	reply, err := d.post(ctx, "/api/v4/payout/"+demoEndpoint.String(), []sign.Pair{{Name: "account_name", Value: "1234"}, {Name: "account_number", Value: "1234567890"},
-		{Name: "amount", Value: "10.42"}, {Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"},
-		{Name: "routing_number", Value: "15"}, {Name: "server_callback_url", Value: d.receiver}}, true)
-	if err != nil {
-		return err
-	}
-	if reply.Get("type") != "async-response" {
-		return fmt.Errorf("the payout was refused: %s", reply.Get("error-message"))
-	}
-	orderID := reply.Get("paynet-order-id")
-
-	d.chapter("2. The status: authenticated by the SHA-1 control sum")
-	status, err := d.pollStatus(ctx, clientOrderID, orderID)
-	if err != nil {
-		return err
-	}
-
-	d.chapter("3. The callback: GET to server_callback_url")
-	if err := d.awaitCallback(ctx, orderID, clientOrderID); err != nil {
-		return err
-	}
-	if status != "approved" {
-		return fmt.Errorf("the order ended %s, not approved", status)
-	}
-	d.t.printf("\nThe order is approved and its callback is verified.\n")
-	return nil
-}
-
-func (d *demo) chapter(title string) { d.t.printf("\n── %s\n\n", title) }
-
-// pollStatus asks until the status is final.
-func (d *demo) pollStatus(ctx context.Context, clientOrderID, orderID string) (string, error) {
-	form := []sign.Pair{{Name: "login", Value: demoLogin}, {Name: "client_orderid", Value: clientOrderID}, {Name: "orderid", Value: orderID},
-		{Name: "control", Value: sign.StatusControl(demoLogin, clientOrderID, orderID, d.control)}}
-	for range 120 {
-		reply, err := d.post(ctx, "/api/v2/status/"+demoEndpoint.String(), form, false)
-		if err != nil {
-			return "", err
-		}
-		if status := reply.Get("status"); status != string(payout.StatusProcessing) && status != string(payout.StatusUnknown) {
-			return status, nil
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
-	return "", errors.New("the order did not end within 30 seconds")
-}
-
-// awaitCallback waits for the order's callback and verifies its control.
-func (d *demo) awaitCallback(ctx context.Context, orderID, clientOrderID string) error {
-	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		select {
-		case <-wait.Done():
-			return errors.New("no callback came within 30 seconds")
-		case got := <-d.callbacks:
-			if got.Get("orderid") != orderID {
-				continue
-			}
-			for _, pair := range strings.Split(got.Encode(), "&") {
-				d.t.printf("  %s\n", pair)
-			}
-			want := sign.CallbackControl(got.Get("status"), orderID, clientOrderID, d.control)
-			if !sign.EqualControl(got.Get("control"), want) {
-				return errors.New("the callback's control is wrong")
-			}
-			d.t.printf("\n  control = sha1(status + orderid + client_orderid + control key): verified\n")
-			return nil
-		}
-	}
 }
 
 // post sends a form, signed if wanted, and prints the exchange.
