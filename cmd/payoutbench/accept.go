@@ -25,9 +25,11 @@ import (
 const (
 	benchLogin      = "BenchMerchant"
 	ceilingRequests = 2000
+	benchCard       = payout.CardRefIDMin
 )
 
 type acceptCmd struct {
+	Command     string        `default:"payout" enum:"payout,transfer-by-ref" help:"What is sent: payout to an account, or transfer-by-ref to a card reference (default: ${default})."`
 	Connections int           `default:"64" help:"Connections at once (default: ${default})."`
 	Duration    time.Duration `default:"3s" help:"Length of each measurement (default: ${default})."`
 	Rounds      int           `default:"5" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
@@ -74,15 +76,15 @@ func (c acceptCmd) Run(ctx context.Context) error {
 	}
 	defer gateway.stop()
 
-	fmt.Printf("accept: %s, %d connections, RSA-%d, %d CPUs, orders %s\n\n", engine, c.Connections, c.Bits, runtime.NumCPU(),
+	fmt.Printf("accept: %s on %s, %d connections, RSA-%d, %d CPUs, orders %s\n\n", c.Command, engine, c.Connections, c.Bits, runtime.NumCPU(),
 		map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
 	// Everything is signed beforehand, so that ceiling and gateway are measured
 	// close together. The ceiling remembers no nonces and takes the same again.
-	again, err := prepare(ctx, top.address, key, ceilingRequests)
+	again, err := c.prepare(ctx, top.address, key, ceilingRequests)
 	if err != nil {
 		return err
 	}
-	once, err := prepare(ctx, gateway.address, key, c.Rounds*int(c.Duration.Seconds()*float64(c.PerSecond)))
+	once, err := c.prepare(ctx, gateway.address, key, c.Rounds*int(c.Duration.Seconds()*float64(c.PerSecond)))
 	if err != nil {
 		return err
 	}
@@ -138,6 +140,7 @@ func (c acceptCmd) setUp(ctx context.Context, database string, public *rsa.Publi
 	if _, err := db.Migrate(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	var cardParty payout.PartyID
 	err = db.Transact(ctx, time.Now(), func(tx *storage.Tx) error {
 		party, err := tx.AddParty(payout.ConnectingParty{Login: benchLogin, Name: benchLogin, ControlKey: payout.Secret(rand.Text()), Enabled: true})
 		if err != nil {
@@ -154,16 +157,21 @@ func (c acceptCmd) setUp(ctx context.Context, database string, public *rsa.Publi
 		if err != nil {
 			return err
 		}
+		cardParty = party
 		_, err = tx.AddEndpoint(payout.Endpoint{ID: 1, PartyID: party, ProjectID: project, Gates: []payout.GateID{gate},
 			Repeat: payout.RepeatReplay, Enabled: true})
 		return err
 	})
+	if err == nil {
+		_, err = db.Accept(storage.Acceptance{Now: time.Now(), CardRef: &payout.CardRef{ID: benchCard, PartyID: cardParty, OrderID: 1,
+			Card: "4444555566661111"}})
+	}
 	return errors.Join(err, db.Close())
 }
 
-// prepare signs n payouts on all cores: signing costs more than everything
+// prepare signs n requests on all cores: signing costs more than everything
 // that is measured. Progress goes to the terminal.
-func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
+func (c acceptCmd) prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
 	requests := make([][]byte, n)
 	var done atomic.Int64
 	var failed atomic.Pointer[error]
@@ -171,7 +179,7 @@ func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([
 	for worker := range runtime.NumCPU() {
 		wait.Go(func() {
 			for i := worker; i < n && ctx.Err() == nil; i += runtime.NumCPU() {
-				request, err := signedPayout(address, key, fmt.Sprintf("INV-%08d", i))
+				request, err := c.signed(address, key, fmt.Sprintf("INV-%08d", i))
 				if err != nil {
 					failed.Store(&err)
 					return
@@ -191,12 +199,18 @@ func prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([
 	return requests, ctx.Err()
 }
 
-// signedPayout is the HTTP request of a payout like the seed's, in bytes. Its
+// signed is one HTTP request in bytes, like the seeds' examples. Its
 // client_orderid grows like a merchant's invoice numbers; the nonce is random.
-func signedPayout(address string, key *rsa.PrivateKey, clientOrderID string) ([]byte, error) {
-	form := []sign.Pair{{Name: "account_name", Value: "John Q. Public"}, {Name: "account_number", Value: "1234567890"}, {Name: "amount", Value: "10.42"},
-		{Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"}, {Name: "routing_number", Value: "15"}}
-	const path = "/paynet/api/v4/payout/1"
+func (c acceptCmd) signed(address string, key *rsa.PrivateKey, clientOrderID string) ([]byte, error) {
+	form := []sign.Pair{{Name: "amount", Value: "10.42"}, {Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"}}
+	if c.Command == "transfer-by-ref" {
+		form = append(form, sign.Pair{Name: "destination-card-ref-id", Value: benchCard.String()}, sign.Pair{Name: "order_desc", Value: "Winnings"},
+			sign.Pair{Name: "receiver_first_name", Value: "John"}, sign.Pair{Name: "receiver_last_name", Value: "Smith"})
+	} else {
+		form = append(form, sign.Pair{Name: "account_name", Value: "John Q. Public"}, sign.Pair{Name: "account_number", Value: "1234567890"},
+			sign.Pair{Name: "routing_number", Value: "15"})
+	}
+	path := "/paynet/api/v4/" + c.Command + "/1"
 	authorization, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: "http://" + address + path, Form: form},
 		sign.Credentials{ConsumerKey: benchLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, key)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 type cli struct {
-	Accept acceptCmd `cmd:"" help:"Send signed payouts on many connections; prints accepted/s, p50, p99, errors, the ceiling and the ratio."`
+	Accept acceptCmd `cmd:"" help:"Send signed requests on many connections; prints accepted/s, p50, p99, errors, the ceiling and the ratio."`
 
 	ServeGateway serveGatewayCmd `cmd:"" hidden:"" help:"The gateway under test, as a process of its own."`
 	ServeCeiling serveCeilingCmd `cmd:"" hidden:"" help:"The ceiling: the same HTTP, signature check and parsing, nothing stored."`
