@@ -84,7 +84,7 @@ const (
 type CodeRow struct {
 	Code ErrCode
 	Kind Kind
-	HTTP int // status of the refusal in JSON mode; form mode always answers 200
+	HTTP int // status of the refusal in JSON mode; form mode answers 200 but for Transport
 	// Transport marks what is no answer of the command: it keeps its HTTP status in
 	// form mode too, so that a client takes it for a failure and not for a refusal.
 	Transport bool
@@ -126,8 +126,8 @@ var errCodes = []CodeRow{
 	{CodeNoCard, KindError, 409, false, "The order holds no card", "Register the card of an order that was paid with or to a card."},
 	{CodeNotApproved, KindError, 409, false, "The order is not approved", "Only the card of an approved order can be registered; poll its status."},
 	{CodeNoAcquirer, KindError, 409, false, "The endpoint cannot charge cards", "None of its gates leads to an acquirer; ask the operator."},
-	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "Nothing was stored. Try again after the time that Retry-After names."},
-	{CodeInternal, KindError, 500, true, "Internal error", "It is not known whether the request was carried out. Repeat it with the same client_orderid, or ask for the status; never send the order under a new one."},
+	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", "No order was made or changed. Try again after the time that Retry-After names, with a new oauth_nonce."},
+	{CodeInternal, KindError, 500, true, "Internal error", "It is not known whether the request was carried out. Ask for the status; repeat the request, with the same client_orderid, only when there is no such order."},
 
 	{CodeDeclined, KindOutcome, 0, false, "Declined by the processor", "The rail refused the payout."},
 	{CodeProcessorError, KindOutcome, 0, false, "PROCESSOR_INTERNAL_ERROR", "The rail failed and did not pay."},
@@ -164,7 +164,7 @@ func (c ErrCode) Row() CodeRow {
 }
 
 // An Error is an error that a client may read. All other errors are answered
-// as CodeInternal and only logged.
+// as CodeInternal or CodeBusy and only logged.
 type Error struct {
 	Code   ErrCode
 	Param  string // name of the parameter as the client sent it, or empty

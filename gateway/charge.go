@@ -17,7 +17,8 @@ import (
 func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
 	acquirer, ok := rail.(processor.Acquirer)
 	if !ok {
-		return g.finish(o, payout.Decline, payout.CodeNoGate, "", nil)
+		_, err := g.finish(o, payout.Decline, payout.CodeNoGate, "", nil)
+		return err
 	}
 	now := g.Now()
 	code, ok := g.codes.get(o.ID, now)
@@ -30,7 +31,8 @@ func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.
 	if now.Sub(o.CreatedAt) < g.Settings.lease() {
 		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere))) // the node that has it will claim it
 	}
-	return g.finish(o, payout.Decline, payout.CodeCardCodeGone, "", nil)
+	_, err := g.finish(o, payout.Decline, payout.CodeCardCodeGone, "", nil)
+	return err
 }
 
 // acquires reports whether every gate that an endpoint could use for the

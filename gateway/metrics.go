@@ -35,7 +35,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Attempts to deliver callbacks, by what the callback was afterwards."}, []string{"state"}),
 	}
 	m.lates = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_late_outcomes_total",
-		Help: "Outcomes that came after another worker had moved the order, by the stage it had; look at each."}, []string{"stage"})
+		Help: "Outcomes that came after another worker had moved the order, by result; look at each that is approved or accepted."}, []string{"result"})
 	r.MustRegister(m.orders, m.outcomes, m.rails, m.whole, m.callbacks, m.lates)
 	return m
 }
@@ -65,8 +65,8 @@ func (m *Metrics) attempted(state payout.CallbackState) {
 	}
 }
 
-func (m *Metrics) late(o *payout.Order) {
+func (m *Metrics) late(o processor.Outcome) {
 	if m != nil {
-		m.lates.WithLabelValues(string(o.Stage)).Inc()
+		m.lates.WithLabelValues(string(or(o.Result, processor.ResultLost))).Inc()
 	}
 }

@@ -1,8 +1,8 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -22,22 +22,27 @@ const railTextMost = 255 // characters of a rail's text that are kept
 func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
 	hide := receiverHider(o)
 	outcome.TxID, outcome.RRN, outcome.ApprovalCode = clean(outcome.TxID), clean(outcome.RRN), clean(outcome.ApprovalCode)
-	outcome.Text = clean(hide.Replace(outcome.Text))
+	outcome.Text = clean(hide.Replace(printable(outcome.Text)))
 	if outcome.Err != nil {
 		// The error itself could be printed with what it wraps.
-		outcome.Err = errors.New(clean(hide.Replace(outcome.Err.Error())))
+		outcome.Err = errors.New(clean(hide.Replace(printable(outcome.Err.Error()))))
 	}
 	return outcome
 }
 
-// clean drops what no text may have, and the end of a long one.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
+// printable drops what no text may have.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) {
 			return -1
 		}
 		return r
 	}, text)
+}
+
+// clean is a text that is printable and not long.
+func clean(text string) string {
+	text = printable(text)
 	if runes := []rune(text); len(runes) > railTextMost {
 		text = string(runes[:railTextMost])
 	}
@@ -48,21 +53,26 @@ func clean(text string) string {
 // of less than four characters stay: they are in every other word.
 func receiverHider(o *payout.Order) *strings.Replacer {
 	const least = 4
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
+	var secrets []string
+	for name, value := range o.Params {
 		if !spec.IsSensitive(name) && name != payout.ParamCard {
 			continue
 		}
-		value := o.Params[name]
 		values := []string{value}
 		if name == spec.ReceiverPhone.Name {
 			values = append(values, spec.PhoneDigits(value))
 		}
 		for _, v := range values {
 			if utf8.RuneCountInString(v) >= least {
-				pairs = append(pairs, v, vault.Mask(v))
+				secrets = append(secrets, v)
 			}
 		}
+	}
+	// The longest first: one may be the beginning of another.
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	var pairs []string
+	for _, v := range secrets {
+		pairs = append(pairs, v, vault.Mask(v))
 	}
 	return strings.NewReplacer(pairs...)
 }

@@ -20,6 +20,7 @@ func TestWhatARailWritesIsMadeFit(t *testing.T) {
 		{"no phone +7 (916) 123-45-67", "no phone **************5-67"},
 		{"Al paid Rent for May", "Al paid Rent for May"}, // too short to hide; not sensitive
 		{"a\x00b\r\nc\xffd\u0085e", "abcde"},
+		{"account 12345\n67890 of John\x00 Q. Public", "account ******7890 of **********blic"},
 		{strings.Repeat("ы", 255), strings.Repeat("ы", 255)},
 		{strings.Repeat("ы", 256), strings.Repeat("ы", 255)},
 	} {
@@ -31,5 +32,12 @@ func TestWhatARailWritesIsMadeFit(t *testing.T) {
 	got := presentable(o, processor.Outcome{TxID: "a\x00b", RRN: strings.Repeat("1", 300), ApprovalCode: "\n610669"})
 	if got.TxID != "ab" || len(got.RRN) != 255 || got.ApprovalCode != "610669" || got.Err != nil {
 		t.Errorf("ids became %+v", got)
+	}
+}
+
+func TestLongerValueIsHiddenBeforeOneThatBeginsIt(t *testing.T) {
+	o := &payout.Order{Params: map[string]string{"account_number": "40817810", "receiver_phone": "40817810999"}}
+	if got := presentable(o, processor.Outcome{Text: "no 40817810999, no 40817810"}).Text; got != "no *******0999, no ****7810" {
+		t.Errorf("%q", got)
 	}
 }

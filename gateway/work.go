@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ const (
 	claimMost = 64                    // orders claimed at once by one gate's worker
 	idleMost  = time.Second           // longest sleep of an idle worker: other nodes' orders become due unannounced
 	idleLeast = 20 * time.Millisecond // shortest sleep of a worker that claimed nothing
+
+	underWayPause = 250 * time.Millisecond // until an order that this process still has is looked at again
 )
 
 func stack() string { return string(debug.Stack()) }
@@ -87,7 +90,10 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 // ends early when the clock jumps, and the first worker's outcome is the better one.
 func (g *Gateway) workOnce(gate *payout.Gate, o storage.ClaimedOrder, c *circuit) {
 	if _, busy := g.underWay.LoadOrStore(o.ID, true); busy {
-		g.Log.Warn("order is still being worked on after its lease", "order", o.ID, "stage", o.Stage)
+		// Its first worker is also seen here in the moment between its last write and its end.
+		if err := g.DB.Postpone(o.Order, o.Polls, g.Now().Add(underWayPause)); err != nil {
+			g.Log.Error("postpone order failed", "order", o.ID, "error", err)
+		}
 		return
 	}
 	defer g.underWay.Delete(o.ID)
@@ -251,7 +257,8 @@ func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.O
 		_, err := g.DB.Move(*m)
 		return err
 	case processor.ResultDeclined, processor.ResultBroken:
-		return g.finish(o, payout.Decline, payout.CodeCheckDeclined, outcome.Text, nil)
+		_, err := g.finish(o, payout.Decline, payout.CodeCheckDeclined, outcome.Text, nil)
+		return err
 	}
 	g.logOutcome(o, outcome)
 	return g.postpone(o, o.ExpiresAt)
@@ -259,7 +266,8 @@ func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.O
 
 // expire declines a payout-check for which payout-pay did not come.
 func (g *Gateway) expire(o *payout.Order) error {
-	return g.finish(o, payout.Expire, payout.CodeNotPaidInTime, "", nil)
+	_, err := g.finish(o, payout.Expire, payout.CodeNotPaidInTime, "", nil)
+	return err
 }
 
 // call calls a rail with everything it may need to know, within the time limit.
@@ -296,7 +304,11 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
 	if to.Final() {
 		closes.EndedAt = now
-		return g.finish(o, event, outcome.Code, outcome.Text, closes)
+		moved, err := g.finish(o, event, outcome.Code, outcome.Text, closes)
+		if err == nil && !moved {
+			g.lost(o, outcome)
+		}
+		return err
 	}
 	m := g.move(o, event, now)
 	m.Closes = closes
@@ -324,8 +336,9 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 }
 
 // finish ends an order: its outcome and the callback that is owed are stored
-// in one commit. A code of 0 is the event's usual one.
-func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCode, text string, closes *payout.Transaction) error {
+// in one commit. A code of 0 is the event's usual one. moved is false when
+// somebody else was faster.
+func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCode, text string, closes *payout.Transaction) (moved bool, err error) {
 	g.codes.wipe(o.ID)
 	m := g.move(o, event, g.Now())
 	m.Closes = closes
@@ -345,26 +358,30 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 		}
 	}
 	m.Callback = g.owed(o, m.At)
-	moved, err := g.DB.Move(*m)
-	if err != nil {
-		return err
-	}
-	if !moved {
-		g.Log.Warn("order was moved by somebody else", "order", o.ID, "event", event)
-		return nil
+	moved, err = g.DB.Move(*m)
+	if err != nil || !moved {
+		return false, err
 	}
 	g.Metrics.finished(o, m.To, m.At)
 	g.Log.Info("order is final", "order", o.ID, "stage", m.To, "error_code", int(m.ErrorCode))
 	if m.Callback != nil {
 		g.wakeCallbacks()
 	}
-	return nil
+	return true, nil
 }
 
-// lost notes an outcome that came after another worker had moved the order.
+// lost notes an outcome that came after another worker had moved the order. One
+// that says that money left is for people to look at.
 func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
-	g.Metrics.late(o)
-	g.Log.Warn("an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
+	level := slog.LevelWarn
+	switch outcome.Result {
+	case processor.ResultUnsent:
+		return // it changes nothing
+	case processor.ResultApproved, processor.ResultAccepted:
+		level = slog.LevelError
+	}
+	g.Metrics.late(outcome)
+	g.Log.Log(context.Background(), level, "an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
 		"processor_tx_id", outcome.TxID)
 }
 

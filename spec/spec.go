@@ -161,12 +161,12 @@ func IsConditional(name string) bool {
 	return false
 }
 
-// IsSensitive tells whether some command has a sensitive parameter of this name.
+// IsSensitive tells whether a parameter of this name is sensitive, in any command.
 func IsSensitive(name string) bool {
 	for _, c := range Commands {
 		for _, u := range c.Params {
-			if u.Name == name {
-				return u.Sensitive
+			if u.Name == name && u.Sensitive {
+				return true
 			}
 		}
 	}

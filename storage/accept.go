@@ -182,7 +182,8 @@ func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	return nil
 }
 
-// Requests reads the requests that belong to an order, oldest first.
+// Requests reads the requests that belong to an order: first the one that created
+// it, then the others, oldest first.
 func (db *DB) Requests(ctx context.Context, id payout.OrderID) ([]payout.Request, error) {
 	return db.requests(ctx, "", int64(id))
 }
@@ -202,20 +203,20 @@ func (db *DB) requests(ctx context.Context, and string, args ...any) ([]payout.R
 	var found []payout.Request
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		var q payout.Request
-		var at int64
-		err := r.Scan(&q.Serial, &q.PartyID, &q.EndpointID, &q.GroupID, &q.Command, &q.ClientOrderID, &q.OrderID,
+		var at, follows int64
+		err := r.Scan(&follows, &q.Serial, &q.PartyID, &q.EndpointID, &q.GroupID, &q.Command, &q.ClientOrderID, &q.OrderID,
 			&q.ErrorCode, &q.ErrorMessage, &q.Note, &q.RemoteAddress, &at)
 		q.At = fromUS(at)
 		found = append(found, q)
 		return err
-	}, `SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, id AS order_id,
-			0 AS error_code, '' AS error_message, note, remote_address, created_us
+	}, `SELECT 0 AS follows, serial, party_id, endpoint_id, group_id, command, client_orderid, id AS order_id,
+			0 AS error_code, '' AS error_message, note, remote_address, created_us AS at_us
 		FROM orders WHERE id = $1 `+and+`
 		UNION ALL
-		SELECT serial, party_id, endpoint_id, group_id, command, client_orderid, order_id,
+		SELECT 1, serial, party_id, endpoint_id, group_id, command, client_orderid, order_id,
 			error_code, error_message, note, remote_address, at_us
 		FROM requests WHERE order_id = $1 `+and+`
-		ORDER BY serial`, args...)
+		ORDER BY follows, at_us, serial`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read requests: %w", err)
 	}

@@ -15,31 +15,70 @@ type block struct {
 	name      string
 	mu        sync.Mutex
 	next, end int64
+	fetch     *fetch // under way, or nil
+}
+
+// A fetch takes the next block from the database, for all who wait: when the
+// database hangs, they are told together and do not try one after the other.
+type fetch struct {
+	done chan struct{}
+	err  error // valid when done is closed
 }
 
 func (b *block) take(db *DB) (int64, error) {
+	for {
+		n, wait, mine := b.try()
+		switch {
+		case wait == nil:
+			return n, nil
+		case mine:
+			b.finish(wait, db)
+		}
+		<-wait.done
+		if wait.err != nil {
+			return 0, fmt.Errorf("take %s numbers: %w", b.name, wait.err)
+		}
+	}
+}
+
+// try takes a number if there is one, else joins or begins a fetch.
+func (b *block) try() (n int64, wait *fetch, mine bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.next == b.end {
-		c, ctx, err := begin(db.engine)
-		if err != nil {
-			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
-		}
-		defer c.rollback()
-		var end int64
-		err = readOne(ctx, c, func(r rows) error { return r.Scan(&end) },
-			"UPDATE counters SET next = next + $1 WHERE name = $2 RETURNING next", int64(blockSize), b.name)
-		if err != nil {
-			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
-		}
-		if err := commit(ctx, db.engine, c); err != nil {
-			return 0, fmt.Errorf("take %s numbers: %w", b.name, err)
-		}
+	if b.next < b.end {
+		b.next++
+		return b.next - 1, nil, false
+	}
+	if b.fetch == nil {
+		b.fetch, mine = &fetch{done: make(chan struct{})}, true
+	}
+	return 0, b.fetch, mine
+}
+
+func (b *block) finish(f *fetch, db *DB) {
+	end, err := db.nextBlock(b.name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f.err = err; err == nil {
 		b.next, b.end = end-blockSize, end
 	}
-	n := b.next
-	b.next++
-	return n, nil
+	b.fetch = nil
+	close(f.done)
+}
+
+// nextBlock moves a counter on and returns the end of the block before it.
+func (db *DB) nextBlock(name string) (end int64, err error) {
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return 0, err
+	}
+	defer c.rollback()
+	err = readOne(ctx, c, func(r rows) error { return r.Scan(&end) },
+		"UPDATE counters SET next = next + $1 WHERE name = $2 RETURNING next", int64(blockSize), name)
+	if err != nil {
+		return 0, err
+	}
+	return end, commit(ctx, db.engine, c)
 }
 
 // NextSerial takes the next serial-number.

@@ -31,6 +31,14 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
+	// The server gives up a wait for a row before the client gives up the server:
+	// then only the write that wants the row is refused. And it drops the locks of
+	// a node that has gone without a word.
+	for name, value := range map[string]string{"lock_timeout": "3s", "idle_in_transaction_session_timeout": "20s"} {
+		if config.ConnConfig.RuntimeParams[name] == "" {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -45,6 +53,8 @@ func (e *postgresEngine) close() error { e.pool.Close(); return nil }
 // transactionMost is the longest time for a write transaction. A server that
 // hangs is given up then: writers must not wait for ever.
 const transactionMost = 20 * time.Second
+
+const readMost = 15 * time.Second // longest time for a read
 
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
@@ -128,6 +138,24 @@ func (e *postgresEngine) reader() querier { return postgresReader{e} }
 
 type postgresReader struct{ e *postgresEngine }
 
+// query gives up a server that hangs.
 func (r postgresReader) query(ctx context.Context, sql string, args ...any) (rows, error) {
-	return r.e.pool.Query(ctx, r.e.text(sql), args...)
+	ctx, cancel := context.WithTimeout(ctx, readMost)
+	found, err := r.e.pool.Query(ctx, r.e.text(sql), args...)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return timedRows{found, cancel}, nil
+}
+
+// timedRows end their time limit when they are closed.
+type timedRows struct {
+	pgx.Rows
+	cancel context.CancelFunc
+}
+
+func (r timedRows) Close() {
+	r.Rows.Close()
+	r.cancel()
 }
