@@ -20,6 +20,9 @@ type sickEngine struct {
 	beginErr error // begin fails with it
 	before   error // commit fails with it, and nothing is stored
 	after    error // commit fails with it, though all is stored
+
+	cutAt  int  // commits until one is cut off; 0: none is
+	stored bool // whether that one is stored
 }
 
 type sickConn struct {
@@ -29,10 +32,11 @@ type sickConn struct {
 
 func (e *sickEngine) begin() (conn, context.Context, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.begins++
-	if e.beginErr != nil {
-		return nil, nil, e.beginErr
+	sick := e.beginErr
+	e.mu.Unlock()
+	if sick != nil {
+		return nil, nil, sick
 	}
 	c, ctx, err := e.engine.begin()
 	return sickConn{c, e}, ctx, err
@@ -41,13 +45,19 @@ func (e *sickEngine) begin() (conn, context.Context, error) {
 func (c sickConn) commit(ctx context.Context) error {
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
-	if c.e.before != nil {
-		return c.e.before
+	before, after := c.e.before, c.e.after
+	if c.e.cutAt--; c.e.cutAt == 0 {
+		if after = errSick; !c.e.stored {
+			before = errSick
+		}
+	}
+	if before != nil {
+		return before
 	}
 	if err := c.conn.commit(ctx); err != nil {
 		return err
 	}
-	return c.e.after
+	return after
 }
 
 func (e *sickEngine) set(change func(*sickEngine)) {
@@ -252,4 +262,64 @@ func TestCallbackThatCannotBeReadDoesNotKeepTheOthers(t *testing.T) {
 			t.Errorf("callback of order %s has the URL %q", c.OrderID, c.URL.Reveal())
 		}
 	}
+}
+
+// Sicken is for the tests of other packages' behaviour on a sick database: cut
+// makes the n-th commit from now fail, though it may be stored.
+func Sicken(db *DB) (cut func(n int, stored bool)) {
+	sick := &sickEngine{engine: db.engine}
+	db.commits.stop()
+	db.engine, db.commits = sick, startCommitter(sick, 1)
+	return func(n int, stored bool) {
+		sick.set(func(e *sickEngine) { e.cutAt, e.stored = n, stored })
+	}
+}
+
+func TestAllWhoWaitForNumbersAreToldOfOneFailure(t *testing.T) {
+	db, sick := openSick(t)
+	sick.set(func(e *sickEngine) { e.beginErr, e.begins = errSick, 0 })
+	const callers = 100
+	var wait sync.WaitGroup
+	start := make(chan struct{})
+	for range callers {
+		wait.Go(func() {
+			<-start
+			if _, err := db.NextSerial(); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("NextSerial: %v", err)
+			}
+		})
+	}
+	close(start)
+	wait.Wait()
+	sick.set(func(e *sickEngine) { e.beginErr = nil })
+	seen := make(map[payout.SerialNumber]bool)
+	var mu sync.Mutex
+	for range callers {
+		wait.Go(func() {
+			for range 30 {
+				n, err := db.NextSerial()
+				mu.Lock()
+				if err != nil || seen[n] {
+					t.Errorf("serial %s again, or %v", n, err)
+				}
+				seen[n] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// Lock holds a table's locks until the function is called, for the tests.
+func Lock(t *testing.T, db *DB, table string) (func(), error) {
+	t.Helper()
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.exec(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		c.rollback()
+		return nil, err
+	}
+	return c.rollback, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -609,5 +610,40 @@ func TestNoNewKeyIsMadeForADatabaseInUse(t *testing.T) {
 				t.Errorf("the key file is there: %v", err)
 			}
 		})
+	}
+}
+
+// A row that somebody else has locked stops the write that wants it, and no other.
+func TestLockedRowStopsNoOtherWrite(t *testing.T) {
+	name := storagetest.Postgres(t)
+	separator := "?"
+	if strings.Contains(name, "?") {
+		separator = "&"
+	}
+	db := storagetest.Open(t, name+separator+"lock_timeout=100ms")
+	locked, err := storage.Lock(t, storagetest.Open(t, name), "parties")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked()
+	var wait sync.WaitGroup
+	var refused atomic.Int32
+	for i := range byte(20) {
+		wait.Go(func() {
+			a := storage.Acceptance{Now: noon, Nonce: &storage.Nonce{PartyID: 1, Hash: []byte{i}, Expires: noon.AddDate(1, 0, 0)}}
+			if i%10 == 0 { // a card reference needs the party's row
+				a.CardRef = &payout.CardRef{ID: payout.CardRefIDMin + payout.CardRefID(i), PartyID: 1, Card: "4444555566661111"}
+			}
+			_, err := db.Accept(a)
+			if a.CardRef == nil && err != nil {
+				t.Errorf("another write: %v", err)
+			} else if a.CardRef != nil && err != nil {
+				refused.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if refused.Load() != 2 {
+		t.Errorf("%d writes were refused by the lock, want 2: the test is wrong", refused.Load())
 	}
 }
