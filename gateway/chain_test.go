@@ -1,0 +1,91 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"payout"
+	"payout/gateway"
+	"payout/processor"
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// An order that passes from gate to gate must not lie still until a lease ends,
+// although its first worker has hardly let go of it.
+func TestChainOfGatesGoesOnAtOnce(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := newHouse(t, db, &railFunc{pay: func(p processor.Payment) processor.Outcome {
+			if p.Attempt == 1 {
+				return processor.DeclinedTryNext(payout.CodeDeclined, "try another")
+			}
+			return approve(p)
+		}}, gateway.Settings{})
+		const orders = 300
+		var ids []payout.OrderID
+		h.run()
+		for range orders {
+			ids = append(ids, h.pay("1", ""))
+		}
+		for _, id := range ids {
+			h.awaitStage(id, payout.Approved) // within 30 seconds; a lease is 65
+		}
+	})
+}
+
+// lockedBuffer is a log that workers write and the test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// If the rail pays after another node has ended the order, somebody must hear of it.
+func TestMoneyThatLeftTooLateIsTold(t *testing.T) {
+	db := storagetest.Open(t, storagetest.SQLite(t))
+	var id payout.OrderID
+	rail := &railFunc{pay: func(processor.Payment) processor.Outcome {
+		o, err := db.Order(context.Background(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved, err := db.Move(storage.Move{OrderID: id, From: o.Stage, Version: o.Version, Event: payout.Fail, To: payout.Failed, At: time.Now(),
+			GateID: o.GateID, Attempts: o.Attempts, ErrorCode: payout.CodeUnknownToRail})
+		if err != nil || !moved {
+			t.Fatal(moved, err)
+		}
+		return processor.Approved("THE-MONEY-LEFT")
+	}}
+	h := newHouse(t, db, rail, gateway.Settings{})
+	log, metrics := new(lockedBuffer), prometheus.NewRegistry()
+	h.Log, h.Metrics = slog.New(slog.NewTextHandler(log, nil)), gateway.NewMetrics(metrics)
+	id = h.pay("1", "")
+	if _, err := h.WorkDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.b.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "THE-MONEY-LEFT") {
+		t.Errorf("the log says: %s", text)
+	}
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "payoutd_late_outcomes_total" && family.GetMetric()[0].GetCounter().GetValue() == 1 {
+			return
+		}
+	}
+	t.Error("the metric does not count it")
+}
