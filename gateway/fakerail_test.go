@@ -43,6 +43,9 @@ func (r *fakeRail) pay(p processor.Payment) {
 	if known := r.known[p.Reference]; known != nil && known.state == railClosed {
 		return
 	}
+	if want := r.w.cards[p.OrderID]; p.Receiver.Card != want {
+		r.w.note("order " + p.OrderID.String() + " was paid to another card than its own")
+	}
 	r.known[p.Reference] = &railPayment{state: railPaid, amount: p.Amount, order: p.OrderID}
 	r.paid[p.OrderID]++
 }
@@ -94,6 +97,15 @@ func (r *fakeRail) Payout(ctx context.Context, p processor.Payment) processor.Ou
 		r.pay(p)
 	}
 	return r.answer(p)
+}
+
+// Charge is Payout the other way round.
+func (r *fakeRail) Charge(ctx context.Context, p processor.Payment) processor.Outcome {
+	if p.CardCode.Reveal() != "123" || p.Type != payout.TypeSale {
+		r.w.note("order " + p.OrderID.String() + " was charged without its card code")
+	}
+	r.w.saw("card charged")
+	return r.Payout(ctx, p)
 }
 
 // stall lets the caller's lease end, and the other node work meanwhile.

@@ -52,8 +52,19 @@ type world struct {
 	wrong    []string          // callbacks that were not right
 
 	orders []*asked
+	cards  map[payout.OrderID]payout.CardNumber // that may be paid or charged for an order
+	refs   []registered
 	nonces int
 }
+
+// A registered card has a reference.
+type registered struct {
+	ref  payout.CardRefID
+	card payout.CardNumber
+}
+
+// simulatedCards are the Receivers' cards.
+var simulatedCards = []payout.CardNumber{"4444555566661111", "5555555555554444", "2200000000000004"}
 
 // A node is one gateway process.
 type node struct {
@@ -67,11 +78,12 @@ type asked struct {
 	command *spec.Command
 	form    []sign.Pair
 	amount  int64 // minor units
+	card    payout.CardNumber
 }
 
 func newWorld(t testing.TB, seed uint64, wrap func(processor.Processor) processor.Processor) *world {
 	w := &world{t: t, dice: rand.New(&lockedSource{source: rand.NewPCG(seed, 1)}), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
-		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string)}
+		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string), cards: make(map[payout.OrderID]payout.CardNumber)}
 	w.rail = &fakeRail{w: w, known: make(map[string]*railPayment), paid: make(map[payout.OrderID]int)}
 	var err error
 	w.vault, err = vault.New()
@@ -182,18 +194,72 @@ func (w *world) ask(n *node, command *spec.Command, form []sign.Pair) (*payout.O
 func (w *world) newOrder() {
 	minor := 1 + w.dice.Int64N(1_000_000)
 	amount := payout.Amount{Minor: minor, Currency: "USD"}
-	command := []*spec.Command{spec.Payout, spec.PayoutCheck, spec.WithdrawalSBP}[w.dice.IntN(3)]
+	commands := []*spec.Command{spec.Payout, spec.PayoutCheck, spec.WithdrawalSBP, spec.TransferByRef}
+	if _, ok := w.nodes[0].Processors["rail"].(processor.Acquirer); ok {
+		commands = append(commands, spec.Sale)
+	}
+	if len(w.refs) > 0 {
+		commands = append(commands, spec.PayoutByRef, spec.TransferByRef)
+	}
+	command := commands[w.dice.IntN(len(commands))]
 	form := []sign.Pair{{Name: "client_orderid", Value: strconv.Itoa(len(w.orders))}, {Name: "amount", Value: amount.String()}, {Name: "currency", Value: "USD"},
 		{Name: "server_callback_url", Value: w.receiver.URL + "/?mine=1"}}
-	if command == spec.WithdrawalSBP {
-		form = append(form, sign.Pair{Name: "phone", Value: "89031234567"}, sign.Pair{Name: "bank_id", Value: "100000000111"})
-	} else {
-		form = append(form, sign.Pair{Name: "account_number", Value: "1234567890"})
-	}
+	more, card := w.destination(command)
+	form = append(form, more...)
 	order, err := w.ask(w.node(), command, form)
 	w.check(err)
 	w.saw("order")
-	w.orders = append(w.orders, &asked{order.ID, command, form, minor})
+	w.orders = append(w.orders, &asked{order.ID, command, form, minor, card})
+	if card != "" {
+		w.cards[order.ID] = card
+	}
+}
+
+// destination says where the money of a new order goes to, or comes from.
+func (w *world) destination(command *spec.Command) ([]sign.Pair, payout.CardNumber) {
+	card := simulatedCards[w.dice.IntN(len(simulatedCards))]
+	receiver := []sign.Pair{{Name: "order_desc", Value: "x"}, {Name: "receiver_first_name", Value: "John"}, {Name: "receiver_last_name", Value: "Smith"}}
+	byRef := command == spec.PayoutByRef || command == spec.TransferByRef && len(w.refs) > 0 && w.chance(0.5)
+	switch {
+	case byRef:
+		known := w.refs[w.dice.IntN(len(w.refs))]
+		w.saw("card paid by reference")
+		return append(receiver, sign.Pair{Name: "destination-card-ref-id", Value: known.ref.String()}), known.card
+	case command == spec.TransferByRef:
+		return append(receiver, sign.Pair{Name: "destination-card-no", Value: card.Reveal()}), card
+	case command == spec.Sale:
+		return []sign.Pair{{Name: "credit_card_number", Value: card.Reveal()}, {Name: "card_printed_name", Value: "JOHN SMITH"}, {Name: "expire_month", Value: "12"},
+			{Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"}, {Name: "control", Value: "checked at the door"}}, card
+	case command == spec.WithdrawalSBP:
+		return []sign.Pair{{Name: "phone", Value: "89031234567"}, {Name: "bank_id", Value: "100000000111"}}, ""
+	case w.chance(0.3):
+		return []sign.Pair{{Name: "credit_card_number", Value: card.Reveal()}}, card
+	}
+	return []sign.Pair{{Name: "account_number", Value: "1234567890"}}, ""
+}
+
+// register asks for a reference to the card of some order, whatever its state.
+func (w *world) register() {
+	if len(w.orders) == 0 {
+		return
+	}
+	o := w.orders[w.dice.IntN(len(w.orders))]
+	n := w.node()
+	r, err := spec.CreateCardRefV4.Parse([]sign.Pair{o.form[0], {Name: "orderid", Value: o.id.String()}, {Name: "login", Value: "TestMerchant"}})
+	w.check(err)
+	ref, order, err := n.CreateCardRef(w.t.Context(), w.call(n, spec.CreateCardRefV4), r)
+	var refusal *payout.Error
+	switch {
+	case errors.As(err, &refusal):
+		w.saw("card not registered")
+	case err != nil:
+		w.t.Errorf("create-card-ref: %v", err)
+	case o.card == "" || ref.Card != o.card || order.Stage != payout.Approved:
+		w.t.Errorf("the card of order %s, %s, was registered as %s at %s", o.id, o.card, ref.Card, order.Stage)
+	default:
+		w.saw("card registered")
+		w.refs = append(w.refs, registered{ref.ID, ref.Card})
+	}
 }
 
 // repeat sends an acknowledged request again, to both nodes at the same moment.
@@ -297,7 +363,7 @@ func (w *world) run() {
 		weight int
 		step   func()
 	}{
-		{10, w.newOrder}, {3, w.repeat}, {1, w.repeatOtherwise}, {8, w.confirm}, {2, w.dieAfterClaim}, {1, w.restart}, {12, w.jump},
+		{10, w.newOrder}, {3, w.repeat}, {1, w.repeatOtherwise}, {8, w.confirm}, {4, w.register}, {2, w.dieAfterClaim}, {1, w.restart}, {12, w.jump},
 		{20, func() { _, err := w.node().WorkDue(w.t.Context()); w.check(err) }},
 		{8, func() { _, err := w.node().DeliverDue(w.t.Context()); w.check(err) }},
 	}
@@ -397,6 +463,9 @@ func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
 			return fmt.Errorf("order %s: history has %s by %s to %s at stage %s", order.ID, m.From, m.Event, m.To, stage)
 		}
 		w.saw("event " + string(m.Event))
+		if m.To == payout.Declined && order.ErrorCode == payout.CodeCardCodeGone {
+			w.saw("card code gone")
+		}
 		stage = to
 	}
 	if stage != order.Stage || len(history) != order.Version {
@@ -446,6 +515,7 @@ func (w *world) note(wrong string) {
 
 // everyEvent is what the seeds together must have seen.
 var everyEvent = []string{"order", "repeated request", "repeated with another amount", "payout-pay", "payout-pay refused",
+	"card registered", "card not registered", "card paid by reference", "card charged", "card code gone",
 	"killed after claim", "killed before paying", "killed after paying", "killed while asking", "stalled, paid, asked meanwhile",
 	"stalled, asked meanwhile, refused", "restarted", "clock went back", "lost, paid", "lost, not paid", "question unanswered",
 	"callback refused", "callback redirected", "callback received, answer lost", "callback answered",
