@@ -2,22 +2,22 @@
 // database, makes keyed hashes to look sealed values up by, and masks values
 // for people's eyes.
 //
-// The master key is a file outside the database. Whoever has the database
-// without the file can read no account number, phone or name.
+// The master key is kept outside the database: in a file, in the environment,
+// or wherever a command gets it from. Whoever has the database without the key
+// can read no account number, phone or name.
 package vault
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
@@ -25,49 +25,99 @@ import (
 // A Vault seals and opens values with the master key. It is safe for
 // concurrent use.
 type Vault struct {
-	aead   tink.AEAD
-	hashes *prf.Set
+	keys atomic.Pointer[keys]
+
+	path     string      // of the key file; empty: the key is not from a file
+	changing sync.Mutex  // held while keys are exchanged
+	file     fs.FileInfo // of the key file as last read
 }
 
-// keyFile is the master key file: two keysets of the library, in clear.
-type keyFile struct {
-	About string          `json:"about"`
-	Seal  json.RawMessage `json:"seal"` // AES256-GCM keyset: seals columns
-	Hash  json.RawMessage `json:"hash"` // HMAC-SHA256 keyset: hashes for look-up
+// keys are what a vault works with at one moment.
+type keys struct {
+	set     *KeySet
+	sealing KeyID // of the set; its primary, unless SealUnder has chosen
+	aead    tink.AEAD
+	hashes  *prf.Set
 }
 
-const about = "payoutd master key. Keep it secret, keep a copy: without it the database cannot be read."
+func newKeys(set *KeySet, sealing KeyID) (*keys, error) {
+	chosen, err := set.WithPrimary(sealing)
+	if err != nil {
+		return nil, err
+	}
+	k := &keys{set: set, sealing: sealing}
+	if k.aead, err = aead.New(chosen.seal); err != nil {
+		return nil, errors.New("its sealing key cannot be used")
+	}
+	if k.hashes, err = prf.NewPRFSet(set.hash); err != nil {
+		return nil, errors.New("its hashing key cannot be used")
+	}
+	return k, nil
+}
+
+func newVault(set *KeySet) (*Vault, error) {
+	k, err := newKeys(set, set.Primary())
+	if err != nil {
+		return nil, fmt.Errorf("read master key: %w", err)
+	}
+	v := new(Vault)
+	v.keys.Store(k)
+	return v, nil
+}
 
 // Open reads the master key file, or makes it when it does not exist. A file
 // that others than its owner may read is refused.
 func Open(path string) (*Vault, error) {
-	info, err := os.Stat(path)
+	set, info, err := readKeyFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return create(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read master key file: %w", err)
+		return nil, err
+	}
+	v, err := newVault(set)
+	if err != nil {
+		return nil, err
+	}
+	v.path, v.file = path, info
+	return v, nil
+}
+
+// readKeyFile reads a key set and tells what its file was at that moment.
+func readKeyFile(path string) (*KeySet, fs.FileInfo, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read master key file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read master key file: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("master key file %s can be read by others (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
+		return nil, nil, fmt.Errorf("master key file %s can be read by others (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path)
+	data, err := io.ReadAll(io.LimitReader(file, textMax))
 	if err != nil {
-		return nil, fmt.Errorf("read master key file: %w", err)
+		return nil, nil, fmt.Errorf("read master key file: %w", err)
 	}
-	v, err := parse(data)
+	set, err := ParseKeySet(data)
 	if err != nil {
-		return nil, fmt.Errorf("read master key file %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read master key file %s: %w", path, err)
 	}
-	return v, nil
+	return set, info, nil
 }
 
 // create makes a key file that is complete or absent: it is written beside its
 // place and linked there, so two nodes that start at once agree on one.
 func create(path string) (*Vault, error) {
-	data, err := newKeyFile()
+	set, err := NewKeySet()
 	if err != nil {
-		return nil, fmt.Errorf("make master key: %w", err)
+		return nil, err
+	}
+	data, err := set.Text()
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make master key file: %w", err)
@@ -100,77 +150,34 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-func newKeyFile() ([]byte, error) {
-	file := keyFile{About: about}
-	seal, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, err
-	}
-	hash, err := keyset.NewHandle(prf.HMACSHA256PRFKeyTemplate())
-	if err != nil {
-		return nil, err
-	}
-	if file.Seal, err = writeKeyset(seal); err != nil {
-		return nil, err
-	}
-	if file.Hash, err = writeKeyset(hash); err != nil {
-		return nil, err
-	}
-	return json.MarshalIndent(file, "", "  ")
-}
-
-func writeKeyset(handle *keyset.Handle) (json.RawMessage, error) {
-	var b bytes.Buffer
-	err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&b))
-	return b.Bytes(), err
-}
-
-// parse reads a key file. Its errors never quote the file.
-func parse(data []byte) (*Vault, error) {
-	var file keyFile
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, errors.New("it is not a payoutd master key file")
-	}
-	seal, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(file.Seal)))
-	if err != nil {
-		return nil, errors.New("its sealing key cannot be read")
-	}
-	hash, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(file.Hash)))
-	if err != nil {
-		return nil, errors.New("its hashing key cannot be read")
-	}
-	v := new(Vault)
-	if v.aead, err = aead.New(seal); err != nil {
-		return nil, errors.New("its sealing key cannot be used")
-	}
-	if v.hashes, err = prf.NewPRFSet(hash); err != nil {
-		return nil, errors.New("its hashing key cannot be used")
-	}
-	return v, nil
-}
-
 // New returns a vault with a fresh key that is kept nowhere, for tests.
 func New() (*Vault, error) {
-	data, err := newKeyFile()
+	set, err := NewKeySet()
 	if err != nil {
-		return nil, fmt.Errorf("make master key: %w", err)
+		return nil, err
 	}
-	return parse(data)
+	return newVault(set)
 }
 
 // Seal encrypts a value for one place, such as "order 6982864": opened at any
 // other place it is refused, so that sealed columns cannot be swapped.
 func (v *Vault) Seal(plain []byte, place string) ([]byte, error) {
-	sealed, err := v.aead.Encrypt(plain, []byte(place))
+	sealed, err := v.keys.Load().aead.Encrypt(plain, []byte(place))
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", place, err)
 	}
 	return sealed, nil
 }
 
-// Open decrypts what Seal made for the same place.
+// Open decrypts what Seal made for the same place. When it was sealed under a
+// key that is not known, the key file is looked at again: it may be a new one.
 func (v *Vault) Open(sealed []byte, place string) ([]byte, error) {
-	plain, err := v.aead.Decrypt(sealed, []byte(place))
+	if !v.keys.Load().set.Has(KeyOf(sealed)) {
+		if err := v.Reload(); err != nil {
+			return nil, fmt.Errorf("open sealed %s: %w", place, err)
+		}
+	}
+	plain, err := v.keys.Load().aead.Decrypt(sealed, []byte(place))
 	if err != nil {
 		return nil, fmt.Errorf("open sealed %s: wrong master key or damaged data", place)
 	}
@@ -182,7 +189,7 @@ const hashSize = 16 // bytes; 128 bits of HMAC-SHA256
 // Hash returns a keyed hash of a value: equal values of one kind have equal
 // hashes, and nobody without the master key can compute or try them.
 func (v *Vault) Hash(kind, value string) ([]byte, error) {
-	hash, err := v.hashes.ComputePrimaryPRF([]byte(kind+"\x00"+value), hashSize)
+	hash, err := v.keys.Load().hashes.ComputePrimaryPRF([]byte(kind+"\x00"+value), hashSize)
 	if err != nil {
 		return nil, fmt.Errorf("hash %s: %w", kind, err)
 	}
