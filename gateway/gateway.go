@@ -82,9 +82,13 @@ func (s Settings) lease() time.Duration { return s.railTimeout() + leaseMargin }
 // Directory returns the set-up as last read.
 func (g *Gateway) Directory() *storage.Directory { return g.directory.Load() }
 
-// Reload reads the set-up if it has changed. Run calls it now and then; it
-// must be called once before the first request.
+// Reload reads the set-up and the master key if they have changed. Run calls it
+// now and then; it must be called once before the first request.
 func (g *Gateway) Reload(ctx context.Context) error {
+	return errors.Join(g.DB.FollowKey(ctx), g.reloadSetUp(ctx))
+}
+
+func (g *Gateway) reloadSetUp(ctx context.Context) error {
 	version, err := g.DB.DirectoryVersion(ctx)
 	if err != nil {
 		return err

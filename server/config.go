@@ -6,20 +6,24 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"payout"
 )
 
 // Config is what the operator sets before the start. What changes while the
 // gateway runs (parties, endpoints, gates) is data in the database. The zero
 // value runs a gateway on SQLite in ./data.
 type Config struct {
-	Listen          string // address of the API; default 127.0.0.1:8080
-	MetricsListen   string // address of /metrics; empty: no metrics
-	Database        string // SQLite file or postgres:// URL; default data/payoutd.db
-	KeyFile         string // master key file, made when missing; default data/master.key
-	SimulatorBook   string // SQLite file of the simulator rail; default data/simulator.db
-	PublicURL       string // scheme and host that clients sign, such as https://gate.example.com; default: from the request
-	ContextPath     string // path before /api/; default /paynet
-	TLSCert         string // PEM files; empty: no TLS
+	Listen          string        // address of the API; default 127.0.0.1:8080
+	MetricsListen   string        // address of /metrics; empty: no metrics
+	Database        string        // SQLite file or postgres:// URL; default data/payoutd.db
+	KeyFile         string        // master key file, made when missing; default data/master.key
+	KeyCommand      string        // prints the master key, instead of the file
+	MasterKey       payout.Secret // the master key itself, instead of the file
+	SimulatorBook   string        // SQLite file of the simulator rail; default data/simulator.db
+	PublicURL       string        // scheme and host that clients sign, such as https://gate.example.com; default: from the request
+	ContextPath     string        // path before /api/; default /paynet
+	TLSCert         string        // PEM files; empty: no TLS
 	TLSKey          string
 	Sandbox         bool          // callbacks may go to loopback addresses and any port
 	Zone            string        // time zone of dates in replies, such as Europe/Moscow; default UTC

@@ -94,7 +94,7 @@ func (read directoryReader) parties() error {
 		if err := r.Scan(&p.ID, &p.Login, &p.Name, &sealed, &p.Enabled, &created); err != nil {
 			return err
 		}
-		key, err := read.db.vault.Open(sealed, "control key of "+p.Login)
+		key, err := read.db.vault.Open(sealed, controlKeyPlace(p.Login))
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (read directoryReader) gates() error {
 		if err != nil {
 			return err
 		}
-		settings, err := read.db.vault.Open(sealed, "settings of gate "+g.Name)
+		settings, err := read.db.vault.Open(sealed, settingsPlace(g.Name))
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (read directoryReader) endpoints() error {
 				return err
 			}
 		}
-		url, err := read.db.vault.Open(sealed, "callback URL of endpoint "+e.ID.String())
+		url, err := read.db.vault.Open(sealed, endpointPlace(e.ID))
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,9 @@ type engine interface {
 	refused(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
+	// alone takes a lock that ends with release or with the process; ErrAlone
+	// when somebody has it.
+	alone(context.Context) (release func() error, err error)
 	ping(context.Context) error
 	close() error
 }

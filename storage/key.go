@@ -4,28 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"payout/vault"
 )
 
-// OpenWithKey opens a database and the master key file that belongs to it. The
+// OpenWithKey opens a database and the master key that belongs to it. A key
 // file is made when it does not exist, but not for a database that is in use:
 // what was sealed with a lost key cannot be read with a new one.
-func OpenWithKey(ctx context.Context, database, keyFile string) (*DB, *vault.Vault, error) {
-	if _, err := os.Stat(keyFile); errors.Is(err, fs.ErrNotExist) {
+func OpenWithKey(ctx context.Context, database string, key vault.Source) (*DB, *vault.Vault, error) {
+	if key.Missing() {
 		if err := unused(ctx, database); err != nil {
-			return nil, nil, fmt.Errorf("there is no master key file %s: %w", keyFile, err)
+			return nil, nil, fmt.Errorf("there is no master key file %s: %w", key.File, err)
 		}
 	}
-	v, err := vault.Open(keyFile)
+	v, err := key.Open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	db, err := Open(ctx, database, v)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := db.FollowKey(ctx); err != nil && !db.engine.refused(err) { // refused: there is no such table yet
+		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, v, nil
 }

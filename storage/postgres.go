@@ -50,6 +50,27 @@ func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ct
 
 func (e *postgresEngine) close() error { e.pool.Close(); return nil }
 
+// rotationLock is the number of the advisory lock of rotations.
+const rotationLock = 7_061_796_881 // nobody else's, we hope: goose has another
+
+// alone locks by a session of its own, which ends with the process.
+func (e *postgresEngine) alone(ctx context.Context) (func() error, error) {
+	session, err := pgx.ConnectConfig(ctx, e.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	release := func() error { return session.Close(context.WithoutCancel(ctx)) }
+	var taken bool
+	err = session.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(rotationLock)).Scan(&taken)
+	if err == nil && !taken {
+		err = ErrAlone
+	}
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
+
 // transactionMost is the longest time for a write transaction. A server that
 // hangs is given up then: writers must not wait for ever.
 const transactionMost = 20 * time.Second

@@ -13,6 +13,13 @@ import (
 // ErrExists says that the name, login or id is taken.
 var ErrExists = errors.New("exists already")
 
+// The places of the set-up's sealed values.
+func controlKeyPlace(login string) string { return "control key of " + login }
+func settingsPlace(gate string) string    { return "settings of gate " + gate }
+func endpointPlace(endpoint payout.EndpointID) string {
+	return "callback URL of endpoint " + endpoint.String()
+}
+
 // changed makes running gateways read the set-up again.
 func (tx *Tx) changed() error {
 	if _, err := tx.conn.exec(tx.ctx, "UPDATE counters SET next = next + 1 WHERE name = 'config'"); err != nil {
@@ -37,7 +44,7 @@ func (tx *Tx) insert(what, sql string, args ...any) (int64, error) {
 
 // AddParty stores a Connecting Party, without keys, and returns its id.
 func (tx *Tx) AddParty(p payout.ConnectingParty) (payout.PartyID, error) {
-	sealed, err := tx.db.vault.Seal([]byte(p.ControlKey.Reveal()), "control key of "+p.Login)
+	sealed, err := tx.db.vault.Seal([]byte(p.ControlKey.Reveal()), controlKeyPlace(p.Login))
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +85,7 @@ func (tx *Tx) AddGate(g payout.Gate) (payout.GateID, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return 0, fmt.Errorf("add gate: %w", err)
 	}
-	sealed, err := tx.db.vault.Seal(settings, "settings of gate "+g.Name)
+	sealed, err := tx.db.vault.Seal(settings, settingsPlace(g.Name))
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +102,7 @@ func (tx *Tx) AddEndpoint(e payout.Endpoint) (payout.EndpointID, error) {
 	if err != nil {
 		return 0, err
 	}
-	sealed, err := tx.db.vault.Seal([]byte(e.CallbackURL), "callback URL of endpoint "+payout.EndpointID(id).String())
+	sealed, err := tx.db.vault.Seal([]byte(e.CallbackURL), endpointPlace(payout.EndpointID(id)))
 	if err != nil {
 		return 0, err
 	}

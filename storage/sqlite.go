@@ -25,6 +25,7 @@ const (
 
 // A sqliteEngine has one connection that writes and a few that read.
 type sqliteEngine struct {
+	path  string
 	write *sql.DB
 	read  *sql.DB
 
@@ -48,7 +49,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 			"foreign_keys(ON)", "cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
-	e := &sqliteEngine{stmts: make(map[string]*sql.Stmt)}
+	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt)}
 	var err error
 	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -106,6 +107,29 @@ func (e *sqliteEngine) close() error {
 		return true
 	})
 	return errors.Join(err, e.read.Close(), e.write.Close())
+}
+
+// alone locks a second, empty database beside the first one: a lock in the
+// first would keep its writers away.
+func (e *sqliteEngine) alone(ctx context.Context) (func() error, error) {
+	path := e.path + "-rotation"
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
+	locks, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String())
+	if err != nil {
+		return nil, err
+	}
+	locks.SetMaxOpenConns(1) // BEGIN and the lock stay on one connection
+	_, err = locks.ExecContext(ctx, "BEGIN EXCLUSIVE")
+	var code interface{ Code() int }
+	if errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY {
+		err = ErrAlone
+	}
+	if err != nil {
+		return nil, errors.Join(err, locks.Close())
+	}
+	return locks.Close, nil
 }
 
 func (e *sqliteEngine) begin() (conn, context.Context, error) {

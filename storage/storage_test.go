@@ -18,6 +18,7 @@ import (
 	"payout"
 	"payout/storage"
 	"payout/storage/storagetest"
+	"payout/vault"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -582,7 +583,7 @@ func TestNoNewKeyIsMadeForADatabaseInUse(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			name, key := database(t), filepath.Join(t.TempDir(), "master.key")
 			open := func(key string) error {
-				db, _, err := storage.OpenWithKey(t.Context(), name, key)
+				db, _, err := storage.OpenWithKey(t.Context(), name, vault.Source{File: key})
 				if err != nil {
 					return err
 				}
@@ -594,7 +595,7 @@ func TestNoNewKeyIsMadeForADatabaseInUse(t *testing.T) {
 			if err := errors.Join(open(key), open(other)); err != nil {
 				t.Fatalf("a database without parties: %v", err)
 			}
-			db, _, err := storage.OpenWithKey(t.Context(), name, key)
+			db, _, err := storage.OpenWithKey(t.Context(), name, vault.Source{File: key})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -155,7 +155,7 @@ func (s *KeySet) WithNewKey(now time.Time) (*KeySet, error) {
 func (s *KeySet) WithPrimary(id KeyID) (*KeySet, error) {
 	manager := keyset.NewManagerFromHandle(s.seal)
 	if err := manager.SetPrimary(uint32(id)); err != nil {
-		return nil, fmt.Errorf("seal under key %s: the master key does not have it", id)
+		return nil, fmt.Errorf("the master key does not have key %s", id)
 	}
 	return s.with(manager, 0, time.Time{})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"payout"
 	"payout/storage"
 	"payout/vault"
 )
@@ -92,13 +93,20 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 
 // stored are the flags of commands that open the database.
 type stored struct {
-	Database string `default:"data/payoutd.db" env:"PAYOUTD_DATABASE" placeholder:"FILE|URL" help:"SQLite file or postgres:// URL (default: ${default}; env $$${env})."`
-	KeyFile  string `default:"data/master.key" env:"PAYOUTD_KEY_FILE" placeholder:"FILE" help:"Master key file, made when missing (default: ${default}; env $$${env})."`
+	Database   string        `default:"data/payoutd.db" env:"PAYOUTD_DATABASE" placeholder:"FILE|URL" help:"SQLite file or postgres:// URL (default: ${default}; env $$${env})."`
+	KeyFile    string        `default:"data/master.key" env:"PAYOUTD_KEY_FILE" placeholder:"FILE" help:"Master key file, made when missing; not used when the environment has the key itself in $$PAYOUTD_MASTER_KEY (default: ${default}; env $$${env})."`
+	KeyCommand string        `env:"PAYOUTD_KEY_COMMAND" placeholder:"COMMAND" help:"Prints the master key, instead of a file: run once at the start, by the shell (env $$${env})."`
+	MasterKey  payout.Secret `env:"PAYOUTD_MASTER_KEY" hidden:""` // not for the command line, where others see it
+}
+
+// key is where the master key comes from.
+func (s stored) key() vault.Source {
+	return vault.Source{File: s.KeyFile, Text: s.MasterKey, Command: s.KeyCommand}
 }
 
 // open opens the database with its tables up to date; the caller closes it.
 func (s stored) open(ctx context.Context) (*storage.DB, *vault.Vault, error) {
-	db, v, err := storage.OpenWithKey(ctx, s.Database, s.KeyFile)
+	db, v, err := storage.OpenWithKey(ctx, s.Database, s.key())
 	if err != nil {
 		return nil, nil, err
 	}

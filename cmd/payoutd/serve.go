@@ -34,7 +34,7 @@ func (c serveCmd) config() server.Config {
 	if window == 0 {
 		window = -1 // switched off
 	}
-	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile,
+	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile, KeyCommand: c.KeyCommand, MasterKey: c.MasterKey,
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
@@ -52,7 +52,7 @@ type migrateCmd struct{ stored }
 
 // Run migrates the database.
 func (c migrateCmd) Run(ctx context.Context, t terminal) error {
-	db, _, err := storage.OpenWithKey(ctx, c.Database, c.KeyFile)
+	db, _, err := storage.OpenWithKey(ctx, c.Database, c.key())
 	if err != nil {
 		return err
 	}
