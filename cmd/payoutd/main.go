@@ -32,6 +32,7 @@ type cli struct {
 
 	Card      cardCmd      `cmd:"" help:"Card references: registered cards of a party."`
 	Order     orderCmd     `cmd:"" help:"Orders and their whole history."`
+	Vault     vaultCmd     `cmd:"" help:"The master key: its keys, and their rotation."`
 	OAuth     oauthCmd     `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
 	Control   controlCmd   `cmd:"" help:"Compute SHA-1 control sums."`
 	Scenarios scenariosCmd `cmd:"" help:"List the simulator's test accounts, phones and cards."`

@@ -1,0 +1,280 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"payout"
+	"payout/gateway"
+	"payout/storage"
+	"payout/storage/storagetest"
+	"payout/vault"
+)
+
+// A safe is a database and its master key.
+type safe struct {
+	t        *testing.T
+	database string
+	key      vault.Source
+	said     []string
+}
+
+// eachSafe runs a body with a key file, on both engines.
+func eachSafe(t *testing.T, body func(t *testing.T, s *safe)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) { body(t, newSafe(t, storagetest.SQLite(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { body(t, newSafe(t, storagetest.Postgres(t))) })
+}
+
+const safeParties = 25
+
+func newSafe(t *testing.T, database string) *safe {
+	t.Helper()
+	s := &safe{t: t, database: database, key: vault.Source{File: filepath.Join(t.TempDir(), "master.key")}}
+	db, _ := s.open()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range safeParties {
+		s.addParty(db, fmt.Sprintf("party-%d", i))
+	}
+	return s
+}
+
+// open opens the database as another process would.
+func (s *safe) open() (*storage.DB, *vault.Vault) {
+	s.t.Helper()
+	db, v, err := storage.OpenWithKey(s.t.Context(), s.database, s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return db, v
+}
+
+func (s *safe) addParty(db *storage.DB, login string) {
+	s.t.Helper()
+	err := db.Transact(s.t.Context(), time.Now(), func(tx *storage.Tx) error {
+		_, err := tx.AddParty(payout.ConnectingParty{Login: login, Name: login, ControlKey: payout.Secret(login), Enabled: true})
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rotate rotates; meanwhile is called with each line that is said and with each
+// step of sealing again.
+func (s *safe) rotate(ctx context.Context, db *storage.DB, v *vault.Vault, meanwhile func(said string)) error {
+	r := &gateway.Rotation{DB: db, Vault: v, AtOnce: 10, Now: time.Now,
+		Say:      func(line string) { s.said = append(s.said, line); meanwhile(line) },
+		Progress: func(int64, int64) { meanwhile("") }}
+	return r.Run(ctx)
+}
+
+// readable checks that a node that starts now reads everything.
+func (s *safe) readable() {
+	s.t.Helper()
+	db, _, err := storage.OpenWithKey(s.t.Context(), s.database, s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	s.reads(db)
+}
+
+func (s *safe) reads(db *storage.DB) {
+	s.t.Helper()
+	d, err := db.Directory(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(d.Parties) < safeParties {
+		s.t.Errorf("%d parties, want %d", len(d.Parties), safeParties)
+	}
+	for _, p := range d.Parties {
+		if p.ControlKey.Reveal() != p.Login {
+			s.t.Errorf("party %s has another control key", p.Login)
+		}
+	}
+}
+
+// allUnder checks that everything is sealed under a key.
+func (s *safe) allUnder(key vault.KeyID) {
+	s.t.Helper()
+	db, _ := s.open()
+	counts, err := gateway.CountSealed(s.t.Context(), db)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(counts) != 1 || counts[key] < safeParties {
+		s.t.Errorf("sealed are %v, want all under %s", counts, key)
+	}
+}
+
+func nothing(string) {}
+
+// The rule is that a rotation may end after any of its steps, that the next one
+// goes on with the same key, and that everything can be read all the time.
+func TestRotationThatIsStoppedGoesOn(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		running, runningVault := s.open() // a node that runs all the time
+		stopAt := 0
+		for stopped := true; stopped; stopAt++ {
+			old := runningVault.Sealing()
+			stopped = s.rotateUntil(stopAt, running)
+			if stopped {
+				db, v := s.open()
+				added := v.KeySet().Newest()
+				if err := s.rotate(t.Context(), db, v, func(string) { s.reads(running) }); err != nil {
+					t.Fatalf("after a stop at step %d: %v", stopAt, err)
+				}
+				if added != old && v.Sealing() != added {
+					t.Errorf("after a stop at step %d another key was added", stopAt)
+				}
+			}
+			if err := running.FollowKey(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			keys := runningVault.KeySet().Keys()
+			if len(keys) != 1 || keys[0].ID == old || !keys[0].Primary {
+				t.Errorf("after a stop at step %d the keys are %v, the old one was %s", stopAt, keys, old)
+			}
+			s.allUnder(keys[0].ID)
+		}
+		if stopAt < 10 {
+			t.Errorf("a rotation has %d steps only: the test is blind", stopAt)
+		}
+	})
+}
+
+// rotateUntil rotates and stops at a step; it reports whether there was one.
+func (s *safe) rotateUntil(stopAt int, running *storage.DB) bool {
+	s.t.Helper()
+	ctx, stop := context.WithCancel(s.t.Context())
+	defer stop()
+	db, v := s.open()
+	step := 0
+	err := s.rotate(ctx, db, v, func(string) {
+		s.reads(running)
+		if step == stopAt {
+			stop()
+		}
+		step++
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.t.Fatal(err)
+	}
+	s.readable()
+	return err != nil
+}
+
+func TestOldKeyIsKeptWhenAskedAndTheNextRotationIsANewOne(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		for n := 2; n <= 3; n++ {
+			db, v := s.open()
+			r := &gateway.Rotation{DB: db, Vault: v, AtOnce: 10, KeepOld: true, Now: time.Now, Say: nothing, Progress: func(int64, int64) {}}
+			if err := r.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			keys := v.KeySet().Keys()
+			if len(keys) != n || !keys[n-1].Primary || v.Sealing() != keys[n-1].ID {
+				t.Errorf("rotation %d: the keys are %v", n-1, keys)
+			}
+			s.allUnder(keys[n-1].ID)
+		}
+	})
+}
+
+// A gateway that does not follow (its key file cannot be read, say) would write
+// what nobody can open any more.
+func TestOldKeyStaysWhileSomebodySealsUnderIt(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		deaf, _ := s.open()
+		db, v := s.open()
+		late := 0
+		err := s.rotate(t.Context(), db, v, func(said string) {
+			if strings.HasPrefix(said, "Waiting") {
+				late++
+				s.addParty(deaf, fmt.Sprintf("late-%d", late))
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), "still seals under an old key") || len(v.KeySet().Keys()) != 2 {
+			t.Errorf("%v; the keys are %v", err, v.KeySet().Keys())
+		}
+		s.readable()
+		if err := deaf.FollowKey(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.rotate(t.Context(), db, v, nothing); err != nil || len(v.KeySet().Keys()) != 1 {
+			t.Errorf("after the cure: %v; the keys are %v", err, v.KeySet().Keys())
+		}
+		s.readable()
+	})
+}
+
+func TestSecondRotationAtOnceIsRefused(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		db, v := s.open()
+		otherDB, otherVault := s.open()
+		tried := false
+		err := s.rotate(t.Context(), db, v, func(string) {
+			if tried {
+				return
+			}
+			tried = true
+			err := s.rotate(t.Context(), otherDB, otherVault, nothing)
+			if err == nil || !strings.Contains(err.Error(), "another rotation") {
+				t.Errorf("a second rotation: %v", err)
+			}
+		})
+		if err != nil || !tried {
+			t.Error(tried, err)
+		}
+	})
+}
+
+// With the key elsewhere than in a file, a new key is brought by whoever keeps
+// it, and removed by him.
+func TestRotationOfAKeyThatIsNotInAFile(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		_, v := s.open()
+		first := v.KeySet()
+		elsewhere := func(set *vault.KeySet, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := set.Text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.key = vault.Source{Text: payout.Secret(text)}
+		}
+		elsewhere(first, nil)
+		db, v := s.open()
+		if err := s.rotate(t.Context(), db, v, nothing); err == nil || !strings.Contains(err.Error(), "vault new-key") {
+			t.Errorf("without a new key: %v", err)
+		}
+		second, err := first.WithNewKey(time.Now())
+		elsewhere(second, err)
+		for range 2 { // the second one finds nothing to do
+			db, v = s.open()
+			if err := s.rotate(t.Context(), db, v, nothing); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.allUnder(second.Newest())
+		elsewhere(second.Only(second.Newest()))
+		s.readable()
+	})
+}
