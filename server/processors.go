@@ -7,8 +7,8 @@ import (
 	"payout/processor/simulator"
 )
 
-// Processors lists every connector by the name that gates use, and returns how
-// to close them.
+// openProcessors opens every connector, by the name that gates use, and returns
+// how to close them.
 func openProcessors(c Config) (map[string]processor.Processor, func() error, error) {
 	rail, err := simulator.Open(c.SimulatorBook, simulator.Options{Now: now})
 	if err != nil {

@@ -37,8 +37,8 @@ func (db *DB) DirectoryVersion(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
-// Directory reads the whole set-up, as it is at one moment: no endpoint names a
-// gate that is not there.
+// Directory reads the whole set-up, as it is at one moment. No endpoint names a
+// gate that is not there, and no group an endpoint.
 func (db *DB) Directory(ctx context.Context) (*Directory, error) {
 	for {
 		d, err := db.readDirectory(ctx)
@@ -194,7 +194,7 @@ func (read directoryReader) endpoints() error {
 		var endpoint payout.EndpointID
 		var gate payout.GateID
 		err := r.Scan(&endpoint, &gate)
-		if e := read.d.Endpoints[endpoint]; e != nil {
+		if e := read.d.Endpoints[endpoint]; e != nil && read.d.Gates[gate] != nil {
 			e.Gates = append(e.Gates, gate)
 		}
 		return err
@@ -215,7 +215,7 @@ func (read directoryReader) groups() error {
 		var group payout.GroupID
 		var endpoint payout.EndpointID
 		err := r.Scan(&group, &endpoint)
-		if g := read.d.Groups[group]; g != nil {
+		if g := read.d.Groups[group]; g != nil && read.d.Endpoints[endpoint] != nil {
 			g.Endpoints = append(g.Endpoints, endpoint)
 		}
 		return err

@@ -25,27 +25,45 @@ func OpenWithKey(ctx context.Context, database string, key vault.Source) (*DB, *
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := db.FollowKey(ctx); err != nil && !db.engine.refused(err) { // refused: there is no such table yet
+	migrated, err := db.hasTable(ctx, "counters")
+	if err == nil && migrated {
+		err = db.FollowKey(ctx)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, v, nil
 }
 
-// unused returns an error when a database has parties: their control keys are sealed.
+// hasTable reports whether a table is there; before Migrate none is.
+func (db *DB) hasTable(ctx context.Context, table string) (bool, error) {
+	var n int64
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&n) }, "SELECT count(*) FROM {{tables}} WHERE name = $1", table)
+	if err != nil {
+		return false, fmt.Errorf("look for the table %s: %w", table, err)
+	}
+	return n > 0, nil
+}
+
+// unused returns an error when a database has parties or gates: their control
+// keys and settings are sealed. It is no answer that they cannot be counted.
 func unused(ctx context.Context, database string) error {
 	db, err := Open(ctx, database, nil)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	var parties int64
-	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&parties) }, "SELECT count(*) FROM parties")
+	migrated, err := db.hasTable(ctx, "parties")
+	if err != nil || !migrated {
+		return err
+	}
+	var sealed int64
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&sealed) },
+		"SELECT (SELECT count(*) FROM parties) + (SELECT count(*) FROM gates)")
 	switch {
-	case err != nil && db.engine.refused(err):
-		return nil // there is no such table yet
 	case err != nil:
 		return err
-	case parties > 0:
+	case sealed > 0:
 		return errors.New("the database is in use, and can only be read with the key that it was made with: put that file there, or name it with --key-file")
 	}
 	return nil
