@@ -10,7 +10,8 @@ import (
 // Decline ends an order that has not been sent and that nobody will send, such
 // as one whose gate has been switched off for good; the callback is owed as at
 // every end. An order that may have been sent is left alone: only its rail can
-// say how it ends. The reason is for the Connecting Party's eyes.
+// say how it ends. The reason is for the Connecting Party's eyes; it is masked
+// like what a rail says.
 func (g *Gateway) Decline(ctx context.Context, id payout.OrderID, reason string) error {
 	o, err := g.DB.Order(ctx, id)
 	if err != nil {
@@ -25,7 +26,7 @@ func (g *Gateway) Decline(ctx context.Context, id payout.OrderID, reason string)
 		return fmt.Errorf("decline order %s: it is %s and may have been sent; only the rail can tell how it ends", id, o.Stage)
 	}
 	m := g.move(o, payout.Decline, g.Now())
-	m.ErrorCode, m.ErrorMessage = payout.CodeNoGate, or(clean(reason), payout.CodeNoGate.Row().Text)
+	m.ErrorCode, m.ErrorMessage = payout.CodeNoGate, or(clean(receiverHider(o).Replace(printable(reason))), payout.CodeNoGate.Row().Text)
 	m.Note = "declined by the operator"
 	m.Callback = g.owed(o, m.At)
 	moved, err := g.DB.Move(*m)

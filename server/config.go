@@ -31,6 +31,7 @@ type Config struct {
 	RailTimeout     time.Duration // longest call to a rail; default 60 s
 	CallbackTimeout time.Duration // longest delivery of one callback; default 30 s
 	ConfirmWithin   time.Duration // life of a payout-check without payout-pay; default 24 h
+	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
 }
@@ -54,7 +55,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
-	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.Drain, c.Grace) < 0 {
+	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.ReloadEvery, c.Drain, c.Grace) < 0 {
 		return c, errors.New("timeouts must not be negative")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

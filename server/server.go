@@ -42,10 +42,6 @@ type Addresses struct {
 	Metrics string // host:port, or empty
 }
 
-// now is the wall clock alone. Go's monotonic clock stands still while the
-// machine sleeps, and leases are compared with times that other nodes stored.
-func now() time.Time { return time.Now().Round(0) }
-
 // Run serves until the context ends. It stops in order: load balancers are told,
 // doors close, the workers finish their step, then the database. ready is called, if not nil,
 // when requests are answered.
@@ -101,6 +97,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	} else if n > 0 {
 		log.Info("database migrated", "migrations", n)
 	}
+	warnOfClocks(ctx, s.db, now, log)
 	rails, closeRails, err := openProcessors(c)
 	if err != nil {
 		return nil, err
@@ -111,7 +108,8 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
-		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin},
+		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
+			ReloadEvery: c.ReloadEvery},
 		Now:       now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})

@@ -17,9 +17,10 @@ import (
 const (
 	sqliteReaders = 4 // connections
 
-	// Page caches, as SQLite counts them: minus KiB. A reader forgets its pages
-	// with every commit of the writer.
-	writerCache = "-65536"
+	// Page caches, as SQLite counts them: minus KiB. A larger one costs the writer: a
+	// commit that has balanced a tree walks through the cache's whole hash table. A
+	// reader forgets its pages with every commit of the writer.
+	writerCache = "-16384"
 	readerCache = "-8192"
 )
 

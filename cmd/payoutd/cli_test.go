@@ -197,7 +197,7 @@ func TestSetUpMistakesAreToldAndChangeNothing(t *testing.T) {
 		{"no such file", []string{"party", "add", "New", "--public-key", s.file("none.pub")}},
 		{"exactly one key", []string{"party", "key", "disable", testLogin, "ffffffffffffffffffffffff"}},
 		{"there is no order 1", []string{"order", "show", "1"}},
-		{"decline order 1: not found", []string{"order", "decline", "1"}},
+		{"there is no order 1", []string{"order", "decline", "1"}},
 		{"the stages are checking, held", []string{"order", "list", "--stage", "lost"}},
 	} {
 		s.fails(1, c.why, c.args...)

@@ -41,6 +41,7 @@ type trial struct {
 	t       *testing.T
 	site    site
 	program string
+	flags   []string // of serve, besides the usual ones
 	key     *rsa.PrivateKey
 	client  *http.Client
 	random  *mathrand.Rand
@@ -159,6 +160,7 @@ func (tr *trial) start(ctx context.Context) {
 	process := exec.CommandContext(ctx, tr.program, "serve", "--sandbox", "--listen", "127.0.0.1:0",
 		"--rail-timeout", "1s", "--callback-timeout", "1s", "--grace", "10s",
 		"--database", tr.site.database(), "--key-file", tr.site.keyFile(), "--simulator-book", tr.site.book())
+	process.Args = append(process.Args, tr.flags...)
 	process.Env = []string{"HOME=" + tr.site.dir}
 	process.Stderr = &serveLog{t: tr.t, serves: serves}
 	if err := process.Start(); err != nil {

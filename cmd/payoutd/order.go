@@ -230,7 +230,7 @@ func knownStage(name string) bool {
 type orderDeclineCmd struct {
 	stored
 	ID     int64  `arg:"" help:"The paynet-order-id."`
-	Reason string `help:"What the Connecting Party is told (default: that no gate can pay the order)."`
+	Reason string `placeholder:"TEXT" help:"What the Connecting Party is told (default: that no gate can pay the order)."`
 }
 
 // Run declines an order, also while the gateway serves.
@@ -240,7 +240,11 @@ func (c orderDeclineCmd) Run(ctx context.Context, t terminal) error {
 		if err := g.Reload(ctx); err != nil {
 			return err
 		}
-		if err := g.Decline(ctx, payout.OrderID(c.ID), c.Reason); err != nil {
+		err := g.Decline(ctx, payout.OrderID(c.ID), c.Reason)
+		if errors.Is(err, storage.ErrNotFound) {
+			return fmt.Errorf("there is no order %d", c.ID)
+		}
+		if err != nil {
 			return err
 		}
 		t.printf("order %d is declined\n", c.ID)

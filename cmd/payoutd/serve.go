@@ -23,6 +23,7 @@ type serveCmd struct {
 	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
 	CallbackTimeout time.Duration `default:"30s" env:"PAYOUTD_CALLBACK_TIMEOUT" help:"Longest delivery of one callback (default: ${default}; env $$${env})."`
 	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
+	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
 	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
@@ -38,7 +39,7 @@ func (c serveCmd) config() server.Config {
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
-		Drain: c.Drain, Grace: c.Grace}
+		ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}
 }
 
 // Run serves until the process is told to stop.
