@@ -108,9 +108,9 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
-		Settings:  gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
+		Settings: gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
 			ReloadEvery: c.ReloadEvery},
-		Now:       now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
+		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
 	return s, s.gateway.Reload(ctx)
