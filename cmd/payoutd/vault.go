@@ -68,6 +68,15 @@ type vaultRotateCmd struct {
 	KeepOld bool          `help:"Leave the old keys in the key file, for reading old backups."`
 }
 
+// Help tells the procedure.
+func (vaultRotateCmd) Help() string {
+	return `With a key file, which must be this database's alone, this is all there is to do: a key is added to the file, running gateways notice it, everything is sealed again under it, each value is looked at, and the old key is removed.
+
+With the key in the environment or behind a key command, or with a copy of the key file on each of several machines: run "payoutd vault new-key", put what it prints where the key is kept, restart the gateways (those with key files need not be), run "payoutd vault rotate" once, and put what "payoutd vault used-keys" prints there at leisure.
+
+The key of the look-up hashes stays as it is. A backup of the database needs the master key of its time.`
+}
+
 // Run rotates.
 func (c vaultRotateCmd) Run(ctx context.Context, t terminal) error {
 	if c.Wait < 0 || c.AtOnce < 1 {
