@@ -222,6 +222,38 @@ func TestOldKeyStaysWhileSomebodySealsUnderIt(t *testing.T) {
 	})
 }
 
+// A node whose copy of the key file was forgotten stores nothing any more, as
+// soon as it looks; it does so every two seconds.
+func TestNodeWithoutTheNewKeyStoresNothing(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		db, v := s.open()
+		text, err := v.KeySet().Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		forgotten := &safe{t: t, database: s.database, key: vault.Source{Text: payout.Secret(text)}}
+		node, _ := forgotten.open()
+		g := &gateway.Gateway{DB: node}
+		if err := g.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.rotate(t.Context(), db, v, nothing); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "newer master key") {
+			t.Errorf("it does not tell: %v", err)
+		}
+		err = node.Transact(t.Context(), time.Now(), func(tx *storage.Tx) error {
+			_, err := tx.AddParty(payout.ConnectingParty{Login: "new", ControlKey: "x"})
+			return err
+		})
+		if err == nil {
+			t.Error("it stores what nobody can open")
+		}
+		s.allUnder(v.Sealing())
+	})
+}
+
 func TestSecondRotationAtOnceIsRefused(t *testing.T) {
 	eachSafe(t, func(t *testing.T, s *safe) {
 		db, v := s.open()

@@ -60,19 +60,17 @@ func (tx *Tx) SetSealingKey(id vault.KeyID) error {
 }
 
 // FollowKey makes the vault seal under the key that the database names, which
-// a changed key file may just have brought.
+// a changed key file may just have brought. Without that key it seals nothing.
 func (db *DB) FollowKey(ctx context.Context) error {
 	id, err := db.SealingKey(ctx)
 	if err != nil {
 		return err
 	}
-	if err := db.vault.Reload(); err != nil {
-		return err
-	}
+	unread := db.vault.Reload()
 	if err := db.vault.SealUnder(id); err != nil {
-		return fmt.Errorf("the database is sealed under a newer master key than this one: %w", err)
+		return errors.Join(unread, fmt.Errorf("the database is sealed under a newer master key than this one: %w", err))
 	}
-	return nil
+	return unread
 }
 
 // BeforeSealed is before the first value of every column.

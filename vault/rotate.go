@@ -22,7 +22,9 @@ func (v *Vault) Sealing() KeyID { return v.keys.Load().sealing }
 // HasFile reports whether the master key is in a file, which Replace can change.
 func (v *Vault) HasFile() bool { return v.path != "" }
 
-// SealUnder makes Seal use a key from now on; 0 means the set's primary.
+// SealUnder makes Seal use a key from now on; 0 means the set's primary. When
+// the set does not have it, nothing can be sealed until it does: what is sealed
+// under another key may be lost with that key.
 func (v *Vault) SealUnder(id KeyID) error {
 	v.changing.Lock()
 	defer v.changing.Unlock()
@@ -30,11 +32,14 @@ func (v *Vault) SealUnder(id KeyID) error {
 	if id == 0 {
 		id = now.set.Primary()
 	}
-	if id == now.sealing {
+	if id == now.sealing && now.lacking == 0 {
 		return nil
 	}
 	k, err := newKeys(now.set, id)
 	if err != nil {
+		without := *now
+		without.lacking = id
+		v.keys.Store(&without)
 		return err
 	}
 	v.keys.Store(k)
@@ -68,8 +73,11 @@ func (v *Vault) reload() error {
 		return err
 	}
 	now := v.keys.Load()
-	sealing := now.sealing
-	if !set.Has(sealing) {
+	sealing, lacking := now.sealing, now.lacking
+	switch {
+	case set.Has(lacking):
+		sealing, lacking = lacking, 0
+	case !set.Has(sealing):
 		sealing = set.Primary()
 	}
 	k, err := newKeys(set, sealing)
@@ -83,6 +91,7 @@ func (v *Vault) reload() error {
 	if !same {
 		return fmt.Errorf("master key file %s has changed to the key of another database; the former one is used on", v.path)
 	}
+	k.lacking = lacking
 	v.keys.Store(k)
 	v.file = info
 	return nil

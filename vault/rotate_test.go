@@ -123,8 +123,34 @@ func TestRunningVaultNoticesAKeyFileThatHasChanged(t *testing.T) {
 	if opens(running, old) || KeyOf(seal(t, running)) != more.Newest() {
 		t.Error("the old key is still known after its end")
 	}
-	if err := running.SealUnder(KeyOf(old)); err == nil || running.Sealing() != more.Newest() {
-		t.Errorf("seals under a key that is gone: %v", err)
+}
+
+// A gateway whose key file was forgotten in a rotation must not write what
+// nobody else can open.
+func TestVaultThatLacksTheWantedKeySealsNothingUntilItHasIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	v, rotating := openFile(t, path), openFile(t, path)
+	old := seal(t, v)
+	more := must[*KeySet](t)(rotating.KeySet().WithNewKey(noon))
+	for range 2 {
+		if err := v.SealUnder(more.Newest()); err == nil {
+			t.Error("a key is used that is not there")
+		}
+		if _, err := v.Seal([]byte("x"), "p"); err == nil {
+			t.Error("sealed under a key that was not wanted")
+		}
+	}
+	if !opens(v, old) {
+		t.Error("what it has the key of is not opened any more")
+	}
+	if err := rotating.Replace(more); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Reload(); err != nil || KeyOf(seal(t, v)) != more.Newest() {
+		t.Errorf("with the key: %v", err)
+	}
+	if err := v.SealUnder(0); err != nil || KeyOf(seal(t, v)) != KeyOf(old) {
+		t.Errorf("back to the primary: %v", err)
 	}
 }
 

@@ -36,6 +36,7 @@ type Vault struct {
 type keys struct {
 	set     *KeySet
 	sealing KeyID // of the set; its primary, unless SealUnder has chosen
+	lacking KeyID // that SealUnder has chosen and the set does not have: nothing is sealed; or 0
 	aead    tink.AEAD
 	hashes  *prf.Set
 }
@@ -162,7 +163,11 @@ func New() (*Vault, error) {
 // Seal encrypts a value for one place, such as "order 6982864": opened at any
 // other place it is refused, so that sealed columns cannot be swapped.
 func (v *Vault) Seal(plain []byte, place string) ([]byte, error) {
-	sealed, err := v.keys.Load().aead.Encrypt(plain, []byte(place))
+	k := v.keys.Load()
+	if k.lacking != 0 {
+		return nil, fmt.Errorf("seal %s: the master key does not have key %s", place, k.lacking)
+	}
+	sealed, err := k.aead.Encrypt(plain, []byte(place))
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", place, err)
 	}
