@@ -66,11 +66,7 @@ func (db *DB) FollowKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unread := db.vault.Reload()
-	if err := db.vault.SealUnder(id); err != nil {
-		return errors.Join(unread, fmt.Errorf("the database is sealed under a newer master key than this one: %w", err))
-	}
-	return unread
+	return db.vault.Follow(id)
 }
 
 // BeforeSealed is before the first value of every column.

@@ -22,28 +22,29 @@ func (v *Vault) Sealing() KeyID { return v.keys.Load().sealing }
 // HasFile reports whether the master key is in a file, which Replace can change.
 func (v *Vault) HasFile() bool { return v.path != "" }
 
-// SealUnder makes Seal use a key from now on; 0 means the set's primary. When
-// the set does not have it, nothing can be sealed until it does: what is sealed
-// under another key may be lost with that key.
-func (v *Vault) SealUnder(id KeyID) error {
+// Follow makes Seal use a key from now on, which a changed key file may just have
+// brought; 0 means the set's primary. When the key is not there, nothing can be
+// sealed until it is: what is sealed under another one may be lost with it.
+func (v *Vault) Follow(wanted KeyID) error {
 	v.changing.Lock()
 	defer v.changing.Unlock()
+	unread := v.reload(wanted)
 	now := v.keys.Load()
-	if id == 0 {
-		id = now.set.Primary()
+	if wanted == 0 {
+		wanted = now.set.Primary()
 	}
-	if id == now.sealing && now.lacking == 0 {
-		return nil
+	if wanted == now.sealing && now.lacking == 0 {
+		return unread
 	}
-	k, err := newKeys(now.set, id)
+	k, err := newKeys(now.set, wanted)
 	if err != nil {
 		without := *now
-		without.lacking = id
+		without.lacking = wanted
 		v.keys.Store(&without)
-		return err
+		return errors.Join(unread, fmt.Errorf("the database is sealed under a newer master key than this one: %w", err))
 	}
 	v.keys.Store(k)
-	return nil
+	return unread
 }
 
 // Reload reads the key file if it has changed. A file that has been taken away,
@@ -51,10 +52,12 @@ func (v *Vault) SealUnder(id KeyID) error {
 func (v *Vault) Reload() error {
 	v.changing.Lock()
 	defer v.changing.Unlock()
-	return v.reload()
+	return v.reload(v.keys.Load().lacking)
 }
 
-func (v *Vault) reload() error {
+// reload reads the key file if it has changed. It must have the wanted key, or
+// the one that is in use.
+func (v *Vault) reload(wanted KeyID) error {
 	if !v.HasFile() {
 		return nil
 	}
@@ -74,24 +77,21 @@ func (v *Vault) reload() error {
 	}
 	now := v.keys.Load()
 	sealing, lacking := now.sealing, now.lacking
-	switch {
-	case set.Has(lacking):
-		sealing, lacking = lacking, 0
-	case !set.Has(sealing):
-		sealing = set.Primary()
+	if set.Has(wanted) {
+		sealing, lacking = wanted, 0
 	}
 	k, err := newKeys(set, sealing)
 	if err != nil {
-		return fmt.Errorf("read master key file %s: %w", v.path, err)
+		return fmt.Errorf("master key file %s has changed and is not used: %w", v.path, err)
 	}
+	k.lacking = lacking
 	same, err := sameHashes(now, k)
 	if err != nil {
 		return err
 	}
 	if !same {
-		return fmt.Errorf("master key file %s has changed to the key of another database; the former one is used on", v.path)
+		return fmt.Errorf("master key file %s has changed and is not used: it is the key of another database", v.path)
 	}
-	k.lacking = lacking
 	v.keys.Store(k)
 	v.file = info
 	return nil
@@ -117,7 +117,7 @@ func (v *Vault) Replace(set *KeySet) error {
 	if err := writeKeyFile(v.path, set); err != nil {
 		return fmt.Errorf("write master key file: %w", err)
 	}
-	return v.reload()
+	return v.reload(0)
 }
 
 // writeKeyFile puts a key set in the place of another. What a killed program

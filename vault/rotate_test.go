@@ -101,7 +101,7 @@ func TestRunningVaultNoticesAKeyFileThatHasChanged(t *testing.T) {
 	if got := KeyOf(seal(t, rotating)); got != KeyOf(old) {
 		t.Error("seals under a key that others may not know yet")
 	}
-	if err := rotating.SealUnder(more.Newest()); err != nil {
+	if err := rotating.Follow(more.Newest()); err != nil {
 		t.Fatal(err)
 	}
 	// The running one has not looked at the file since: opening makes it look.
@@ -111,7 +111,7 @@ func TestRunningVaultNoticesAKeyFileThatHasChanged(t *testing.T) {
 	if !opens(running, old) || running.Sealing() != KeyOf(old) {
 		t.Error("the old key is forgotten, or the new one used unasked")
 	}
-	if err := running.SealUnder(more.Newest()); err != nil {
+	if err := running.Follow(more.Newest()); err != nil {
 		t.Fatal(err)
 	}
 	if err := rotating.Replace(must[*KeySet](t)(more.Only(more.Newest()))); err != nil {
@@ -133,7 +133,7 @@ func TestVaultThatLacksTheWantedKeySealsNothingUntilItHasIt(t *testing.T) {
 	old := seal(t, v)
 	more := must[*KeySet](t)(rotating.KeySet().WithNewKey(noon))
 	for range 2 {
-		if err := v.SealUnder(more.Newest()); err == nil {
+		if err := v.Follow(more.Newest()); err == nil {
 			t.Error("a key is used that is not there")
 		}
 		if _, err := v.Seal([]byte("x"), "p"); err == nil {
@@ -149,7 +149,7 @@ func TestVaultThatLacksTheWantedKeySealsNothingUntilItHasIt(t *testing.T) {
 	if err := v.Reload(); err != nil || KeyOf(seal(t, v)) != more.Newest() {
 		t.Errorf("with the key: %v", err)
 	}
-	if err := v.SealUnder(0); err != nil || KeyOf(seal(t, v)) != KeyOf(old) {
+	if err := v.Follow(0); err != nil || KeyOf(seal(t, v)) != KeyOf(old) {
 		t.Errorf("back to the primary: %v", err)
 	}
 }
@@ -197,6 +197,18 @@ func TestUnusableKeyFileLeavesARunningVaultAlone(t *testing.T) {
 		if !opens(v, sealed) {
 			t.Errorf("%s: the vault has lost its key", what)
 		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	later := must[*KeySet](t)(v.KeySet().WithNewKey(noon))
+	without := must[[]byte](t)(must[*KeySet](t)(later.Only(later.Newest())).Text())
+	if err := os.WriteFile(path, without, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Another database, which has the same key file by mistake, was rotated.
+	if err := v.Follow(0); err == nil || !opens(v, sealed) || !opens(v, seal(t, v)) {
+		t.Errorf("the key in use is gone from the file: %v", err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

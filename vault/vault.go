@@ -35,8 +35,8 @@ type Vault struct {
 // keys are what a vault works with at one moment.
 type keys struct {
 	set     *KeySet
-	sealing KeyID // of the set; its primary, unless SealUnder has chosen
-	lacking KeyID // that SealUnder has chosen and the set does not have: nothing is sealed; or 0
+	sealing KeyID // of the set; its primary, unless Follow has chosen
+	lacking KeyID // that Follow has chosen and the set does not have: nothing is sealed; or 0
 	aead    tink.AEAD
 	hashes  *prf.Set
 }
