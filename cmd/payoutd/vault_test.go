@@ -85,6 +85,10 @@ func TestMasterKeyComesFromTheEnvironment(t *testing.T) {
 	if help := s.ok("serve", "--help"); strings.Contains(help, "--master-key") || !strings.Contains(help, "PAYOUTD_MASTER_KEY") {
 		t.Errorf("the help offers the key as a flag, or does not tell its variable:\n%s", help)
 	}
+	serve := serveCmd{stored: stored{KeyFile: "f", KeyCommand: "c", MasterKey: "k"}}.config()
+	if serve.KeyFile != "f" || serve.KeyCommand != "c" || serve.MasterKey != "k" {
+		t.Errorf("serve takes the key from %+v", serve)
+	}
 	s.fails(1, "two sources", "party", "list", "--key-command", "true")
 	t.Setenv("PAYOUTD_MASTER_KEY", "SECRET")
 	if r := s.do("party", "list"); r.code != 1 || strings.Contains(r.err+r.out, "SECRET") {
