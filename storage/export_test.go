@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"testing"
 	"time"
 )
 
@@ -18,4 +19,29 @@ func ConnectTimeout(ctx context.Context, dsn string) (time.Duration, error) {
 		return 0, err
 	}
 	return e.pool.Config().ConnConfig.ConnectTimeout, e.close()
+}
+
+// Sicken is for the tests of other packages' behaviour on a sick database: cut
+// makes the n-th commit from now fail, though it may be stored.
+func Sicken(db *DB) (cut func(n int, stored bool)) {
+	sick := &sickEngine{engine: db.engine}
+	db.commits.stop()
+	db.engine, db.commits = sick, startCommitter(sick, 1)
+	return func(n int, stored bool) {
+		sick.set(func(e *sickEngine) { e.cutAt, e.stored = n, stored })
+	}
+}
+
+// Lock holds a table's locks until the function is called, for the tests.
+func Lock(t *testing.T, db *DB, table string) (func(), error) {
+	t.Helper()
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.exec(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		c.rollback()
+		return nil, err
+	}
+	return c.rollback, nil
 }

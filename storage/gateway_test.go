@@ -18,6 +18,9 @@ import (
 	"payout/vault"
 )
 
+// What the gateway does on a sick database stands here, because only the tests of
+// this folder can make one sick.
+
 // A counter is a rail that approves and counts.
 type counter struct{ payouts, questions int }
 
