@@ -31,7 +31,7 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 		})
 		if err != nil {
 			g.Log.Error("claim callbacks failed", "error", err)
-			g.pause(ctx, failures)
+			_ = pause(ctx, g.afterFailure(failures)) // the loop looks at the context
 			failures++
 			continue
 		}

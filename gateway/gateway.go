@@ -164,9 +164,8 @@ func (g *Gateway) forgetNonces(ctx context.Context) error {
 		if err != nil || place.PartyID == 0 {
 			return err
 		}
-		select { // a large table is swept at leisure
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
+		if pause(ctx, 50*time.Millisecond) != nil { // a large table is swept at leisure
+			break
 		}
 	}
 	return nil
@@ -217,4 +216,16 @@ func (g *Gateway) backoff(first, most time.Duration, n int) time.Duration {
 		}
 	}
 	return g.jitter(d)
+}
+
+// pause waits, or returns the error of the context.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

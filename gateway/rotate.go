@@ -227,18 +227,6 @@ func (r *Rotation) wait(ctx context.Context, why string) error {
 	return pause(ctx, r.Wait)
 }
 
-// pause waits, or returns the error of the context.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // CountSealed reads every sealed value and counts them by their keys.
 func CountSealed(ctx context.Context, db *storage.DB) (map[vault.KeyID]int64, error) {
 	all := make(map[vault.KeyID]int64)

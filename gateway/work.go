@@ -72,7 +72,7 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 		})
 		if err != nil {
 			g.Log.Error("claim orders failed", "gate", id, "error", err)
-			g.pause(ctx, failures)
+			_ = pause(ctx, g.afterFailure(failures)) // the loop looks at the context
 			failures++
 			continue
 		}
@@ -100,14 +100,9 @@ func (g *Gateway) workOnce(gate *payout.Gate, o storage.ClaimedOrder, c *circuit
 	g.work(gate, o, c)
 }
 
-// pause waits after a failure to claim, longer each time.
-func (g *Gateway) pause(ctx context.Context, failures int) {
-	timer := time.NewTimer(g.backoff(idleMost, 30*time.Second, failures))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+// afterFailure is the wait after a failure to claim, longer each time.
+func (g *Gateway) afterFailure(failures int) time.Duration {
+	return g.backoff(idleMost, 30*time.Second, failures)
 }
 
 // claim takes due orders; it first asks, without writing, whether there are any.
