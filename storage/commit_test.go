@@ -298,3 +298,45 @@ func TestAllWhoWaitForNumbersAreToldOfOneFailure(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// A commit waits for three quarters of the writers that the last one answered,
+// not for more and not longer than its patience; it never waits for a first one.
+func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
+	const forever = time.Hour
+	queued := func(n int) *committer {
+		c := &committer{queue: make(chan *op, 10)}
+		for range n {
+			c.queue <- new(op)
+		}
+		return c
+	}
+	for _, test := range []struct {
+		what                 string
+		waiting, enough, got int
+		patience             time.Duration
+	}{
+		{"alone", 0, 0, 1, forever},
+		{"all that waits is taken, and that is enough", 7, 6, 8, forever},
+		{"just enough", 5, 6, 6, forever},
+		{"less than enough, and nobody comes", 4, 6, 5, 0},
+	} {
+		if got := queued(test.waiting).fill([]*op{{}}, test.enough, test.patience); len(got) != test.got {
+			t.Errorf("%s: %d writes in the batch, want %d", test.what, len(got), test.got)
+		}
+	}
+
+	c := queued(0)
+	filled := make(chan []*op)
+	go func() { filled <- c.fill([]*op{{}}, 3, forever) }()
+	c.queue <- new(op)
+	c.queue <- new(op)
+	if got := <-filled; len(got) != 3 {
+		t.Errorf("%d writes in the batch of those who came one by one, want 3", len(got))
+	}
+
+	c = queued(1)
+	close(c.queue)
+	if got := c.fill([]*op{{}}, 3, forever); len(got) != 2 {
+		t.Errorf("%d writes in the batch of a closed queue, want 2", len(got))
+	}
+}

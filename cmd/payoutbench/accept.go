@@ -31,10 +31,10 @@ const (
 type acceptCmd struct {
 	Command     string        `default:"payout" enum:"payout,transfer-by-ref" help:"What is sent: payout to an account, or transfer-by-ref to a card reference (default: ${default})."`
 	Connections int           `default:"64" help:"Connections at once (default: ${default})."`
-	Duration    time.Duration `default:"3s" help:"Length of each measurement (default: ${default})."`
-	Rounds      int           `default:"5" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
+	Duration    time.Duration `default:"1s" help:"Length of each measurement (default: ${default})."`
+	Rounds      int           `default:"9" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
 	Bits        int           `default:"2048" enum:"2048,3072,4096" help:"RSA key length (default: ${default})."`
-	PerSecond   int           `default:"10000" help:"Requests to sign beforehand for each second (default: ${default})."`
+	PerSecond   int           `default:"17000" help:"Requests to sign beforehand for each second (default: ${default})."`
 	Database    string        `placeholder:"URL" help:"An empty PostgreSQL database (default: an SQLite file in --dir)."`
 	Dir         string        `placeholder:"FOLDER" help:"Folder for files, on the disk to measure (default: a temporary one)."`
 	Profile     string        `placeholder:"FILE" help:"Write a CPU profile of the gateway."`
@@ -88,7 +88,10 @@ func (c acceptCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	failures := c.rounds(ctx, top, gateway, again, once)
+	failures, err := c.rounds(ctx, top, gateway, again, once)
+	if err != nil {
+		return err
+	}
 	memory, err := gateway.peakMemory()
 	if err != nil {
 		return err
@@ -99,20 +102,27 @@ func (c acceptCmd) Run(ctx context.Context) error {
 
 // rounds measures ceiling and gateway in turn, prints each round and the
 // medians, and returns how many requests failed.
-func (c acceptCmd) rounds(ctx context.Context, top, gateway *process, again, once [][]byte) (failures int) {
-	fmt.Printf("%-7s %12s %12s %8s %10s %10s %8s\n", "round", "ceiling/s", "accepted/s", "ratio", "p50", "p99", "errors")
+func (c acceptCmd) rounds(ctx context.Context, top, gateway *process, again, once [][]byte) (failures int, err error) {
+	fmt.Printf("%-7s %12s %12s %8s %10s %10s %8s %22s\n", "round", "ceiling/s", "accepted/s", "ratio", "p50", "p99", "errors", "CPU time per request")
 	var ceilings, rates, ratios []float64
 	for round := 1; round <= c.Rounds && ctx.Err() == nil; round++ {
-		ceiling := load(top.address, again, true, c.Connections, c.Duration)
+		ceiling, err := top.load(again, true, c.Connections, c.Duration)
+		if err != nil {
+			return failures, err
+		}
 		n := len(once) / (c.Rounds - round + 1)
-		got := load(gateway.address, once[:n], false, c.Connections, c.Duration)
+		got, err := gateway.load(once[:n], false, c.Connections, c.Duration)
+		if err != nil {
+			return failures, err
+		}
 		once = once[n:]
 		if got.took < c.Duration*9/10 {
 			fmt.Printf("        (all %d requests were sent after %s: raise --per-second)\n", n, got.took.Round(time.Millisecond))
 		}
 		ratio := got.perSecond() / ceiling.perSecond()
-		fmt.Printf("%-7d %12.0f %12.0f %8.2f %10s %10s %8d\n", round, ceiling.perSecond(), got.perSecond(), ratio,
-			got.percentile(50).Round(10*time.Microsecond), got.percentile(99).Round(10*time.Microsecond), got.errors)
+		fmt.Printf("%-7d %12.0f %12.0f %8.2f %10s %10s %8d %10s of %8s\n", round, ceiling.perSecond(), got.perSecond(), ratio,
+			got.percentile(50).Round(10*time.Microsecond), got.percentile(99).Round(10*time.Microsecond), got.errors,
+			ceiling.cpuEach().Round(time.Microsecond), got.cpuEach().Round(time.Microsecond))
 		for _, m := range []measurement{ceiling, got} {
 			failures += m.errors
 			if m.first != nil {
@@ -124,7 +134,7 @@ func (c acceptCmd) rounds(ctx context.Context, top, gateway *process, again, onc
 	if len(ratios) > 0 {
 		fmt.Printf("\n%-7s %12.0f %12.0f %8.2f\n", "median", median(ceilings), median(rates), median(ratios))
 	}
-	return failures
+	return failures, nil
 }
 
 // setUp creates the party and its endpoint 1.
@@ -173,6 +183,8 @@ func (c acceptCmd) setUp(ctx context.Context, database string, public *rsa.Publi
 // that is measured. Progress goes to the terminal.
 func (c acceptCmd) prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
 	requests := make([][]byte, n)
+	stderr, err := os.Stderr.Stat()
+	terminal := err == nil && stderr.Mode()&os.ModeCharDevice != 0
 	var done atomic.Int64
 	var failed atomic.Pointer[error]
 	var wait sync.WaitGroup
@@ -185,14 +197,16 @@ func (c acceptCmd) prepare(ctx context.Context, address string, key *rsa.Private
 					return
 				}
 				requests[i] = request
-				if d := done.Add(1); d%500 == 0 {
+				if d := done.Add(1); d%500 == 0 && terminal {
 					fmt.Fprintf(os.Stderr, "\rsigning %d of %d", d, n)
 				}
 			}
 		})
 	}
 	wait.Wait()
-	fmt.Fprintf(os.Stderr, "\r%-40s\r", "")
+	if terminal {
+		fmt.Fprintf(os.Stderr, "\r%-40s\r", "")
+	}
 	if err := failed.Load(); err != nil {
 		return nil, *err
 	}

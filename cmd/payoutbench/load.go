@@ -21,9 +21,13 @@ type measurement struct {
 	first    error // the first error
 	took     time.Duration
 	waits    []time.Duration // of accepted requests, sorted
+	cpu      time.Duration   // that the server used
 }
 
 func (m measurement) perSecond() float64 { return float64(m.accepted) / m.took.Seconds() }
+
+// cpuEach is the server's processor time for each accepted request.
+func (m measurement) cpuEach() time.Duration { return m.cpu / time.Duration(max(m.accepted, 1)) }
 
 // percentile returns the wait that p percent of the requests did not exceed.
 func (m measurement) percentile(p float64) time.Duration {

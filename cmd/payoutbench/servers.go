@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -155,4 +156,32 @@ func (p *process) peakMemory() (int, error) {
 		}
 	}
 	return 0, errors.New("no VmHWM in /proc")
+}
+
+// cpu is the processor time that the process has used, as proc(5) has it.
+func (p *process) cpu() (time.Duration, error) {
+	const utime, stime, perSecond = 11, 12, 100 // fields after the name, and their unit
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) <= stime {
+		return 0, errors.New("no times in /proc")
+	}
+	user, err1 := strconv.Atoi(fields[utime])
+	system, err2 := strconv.Atoi(fields[stime])
+	return time.Duration(user+system) * (time.Second / perSecond), errors.Join(err1, err2)
+}
+
+// load sends requests to the process: see the function of that name.
+func (p *process) load(requests [][]byte, again bool, connections int, duration time.Duration) (measurement, error) {
+	before, err := p.cpu()
+	if err != nil {
+		return measurement{}, err
+	}
+	m := load(p.address, requests, again, connections, duration)
+	after, err := p.cpu()
+	m.cpu = after - before
+	return m, err
 }
