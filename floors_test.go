@@ -15,11 +15,11 @@ import (
 var floors = [][]string{
 	{".", "sign"},
 	{"spec", "vault"},
-	{"storage", "processor", "callback"},
+	{"storage", "processor", "callback", "web"},
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest"},
-	{"api"},
+	{"api", "payoutform"},
 	{"server"},
-	{"cmd/payoutd", "cmd/payoutbench"},
+	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook"},
 }
 
 // apart are programs that no package imports and that import none of ours.
@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"storage":                 {".", "sign", "vault"},
 	"processor":               {"."},
 	"callback":                {".", "sign"},
+	"web":                     {"."},
 	"processor/simulator":     {".", "processor"},
 	"processor/processortest": {".", "processor"},
 }
