@@ -34,7 +34,16 @@ type Endpoint struct {
 	Gates       []GateID // the chain, tried in this order
 	Repeat      RepeatPolicy
 	CallbackURL string // used when the request names none; may be empty
+	Brand       Brand
 	Enabled     bool
+}
+
+// A Brand is how an endpoint's pages look to the Receiver. Each field may be empty.
+type Brand struct {
+	Name     string // who pays; empty: the Connecting Party's name
+	Accent   string // colour, such as #0a6cff
+	Language string // en or ru, for browsers that ask for neither
+	Logo     []byte // PNG, JPEG or WebP
 }
 
 // An EndpointGroup bundles endpoints of different currencies under one id.

@@ -72,6 +72,7 @@ const (
 	CodeUnknownToRail   ErrCode = 1005
 	CodeInvalidReceiver ErrCode = 1006
 	CodeCardCodeGone    ErrCode = 1007
+	CodeFormExpired     ErrCode = 1008
 
 	// Declines of issuers; the last three digits are the action codes of ISO 8583:1993.
 	CodeIssuerExpired      ErrCode = 1101
@@ -136,6 +137,7 @@ var errCodes = []CodeRow{
 	{CodeNoGate, KindOutcome, 0, false, "No gate can pay this order", "The endpoint's gates were changed while the order was waiting."},
 	{CodeUnknownToRail, KindOutcome, 0, false, "The processor has no such payment", "The rail confirmed that it never paid; a new order may be sent."},
 	{CodeCardCodeGone, KindOutcome, 0, false, "The card code is no longer known", "The gateway keeps a CVV2 in memory only, and was restarted before the card could be charged. Nothing was charged; send a new order."},
+	{CodeFormExpired, KindOutcome, 0, false, "Expired: the Receiver did not send the form in time", "Start again with payout-form."},
 	{CodeIssuerExpired, KindOutcome, 0, false, "Declined: the card has expired", "The issuer refused the card."},
 	{CodeInsufficientFunds, KindOutcome, 0, false, "Declined: insufficient funds", "The issuer refused the amount."},
 	{CodeNotPermittedToCard, KindOutcome, 0, false, "Declined: transaction not permitted to cardholder", "The issuer does not allow this use of the card."},

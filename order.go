@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -73,16 +74,38 @@ type Order struct {
 
 	CreatedAt time.Time
 	FinalAt   time.Time // zero until the order is final
-	ExpiresAt time.Time // when an unpaid payout-check is declined; zero otherwise
+	ExpiresAt time.Time // when an unpaid payout-check or an unsent form is declined; zero otherwise
 }
 
 // ParamCard is where an order's Params keep its card, also when the request named
 // it by a reference. It is not a name of the wire.
 const ParamCard = "card"
 
+// An order of payout-form also keeps, by names that are not of the wire:
+const (
+	ParamAsked           = "asked"            // JSON object of the Params before the Receiver sent the form
+	ParamBrowserAddress  = "browser_address"  // where the Receiver's browser sent the form from
+	ParamBrowserAgent    = "browser_agent"    // its User-Agent
+	ParamBrowserLanguage = "browser_language" // its Accept-Language
+)
+
 // Card is the card that the money goes to, or comes from when the order's type
 // Charges; empty when there is none.
 func (o *Order) Card() CardNumber { return CardNumber(o.Params[ParamCard]) }
+
+// Asked returns the Params as the Connecting Party sent them: without what the
+// Receiver filled in.
+func (o *Order) Asked() map[string]string {
+	text, ok := o.Params[ParamAsked]
+	if !ok {
+		return o.Params
+	}
+	asked := make(map[string]string)
+	if err := json.Unmarshal([]byte(text), &asked); err != nil {
+		return nil // nothing agrees with it: a repeated request is refused
+	}
+	return asked
+}
 
 // A Request is one request of a Connecting Party as it is remembered.
 type Request struct {

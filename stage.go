@@ -7,6 +7,7 @@ type Stage string
 // The stages of an order. Sending and Pending are one to the Connecting Party
 // and two to us: only in Pending has the rail confirmed that it has the payment.
 const (
+	AtForm   Stage = "at_form"  // payout-form: waits for what the Receiver fills in
 	Checking Stage = "checking" // payout-check: the bank has not confirmed the receiver yet
 	Held     Stage = "held"     // payout-check done; waits for payout-pay
 	Starting Stage = "starting" // nothing has been sent; may be paid on the current gate
@@ -46,6 +47,7 @@ type StageRow struct {
 // stages gives every stage its words on the wire, in the order of an order's life.
 // Source of the suffixes: api-facts 5.1 (check_*) and 11.
 var stages = []StageRow{
+	{AtForm, "form_processing", StatusProcessing, "The Receiver has not sent the payout form yet."},
 	{Checking, "check_validating", StatusProcessing, "The bank has not confirmed the payout yet. Ask again in about 5 seconds."},
 	{Held, "check_validated", StatusProcessing, "The bank has confirmed; payout-pay lets the money go."},
 	{Starting, "starting", StatusProcessing, "The order is accepted and waits for its rail."},
@@ -95,9 +97,10 @@ type Event string
 
 // The events of an order's life.
 const (
+	Submit       Event = "submit"        // the Receiver sent the payout form
 	Confirm      Event = "confirm"       // the bank confirmed a payout-check
 	Pay          Event = "pay"           // the Connecting Party sent payout-pay
-	Expire       Event = "expire"        // nobody sent payout-pay in time
+	Expire       Event = "expire"        // payout-pay or the payout form did not come in time
 	Send         Event = "send"          // the intent to call the rail is stored
 	Approve      Event = "approve"       // the rail paid
 	Decline      Event = "decline"       // the rail refused, or no gate is left
@@ -121,6 +124,10 @@ type Move struct {
 // Starting are Unsent (it surely never left, said by the very call that sent
 // it) and DeclineChain (the rail itself refused). Lose is not among them.
 var moves = []Move{
+	{AtForm, Submit, Starting},
+	{AtForm, Decline, Declined},
+	{AtForm, Expire, Declined},
+
 	{Checking, Confirm, Held},
 	{Checking, Decline, Declined},
 	{Checking, Expire, Declined},

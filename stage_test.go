@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var starts = []Stage{Checking, Starting} // where new orders begin
+var starts = []Stage{AtForm, Checking, Starting} // where new orders begin
 
 func TestEveryStageIsReachable(t *testing.T) {
 	reached := slices.Clone(starts)

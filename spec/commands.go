@@ -39,6 +39,17 @@ var (
 		Params: []Use{required(ClientOrderID), required(OrderNumber), required(Login)},
 		Reply:  AsyncReply, Source: "3.39"}
 
+	PayoutForm = &Command{Version: 4, Name: "payout-form", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
+		Doc: T("Pays a Receiver who fills in where to on a page of the gateway.", "Выплата Получателю, который сам указывает реквизиты на странице шлюза."),
+		Params: join(
+			[]Use{required(ClientOrderID), required(AmountParam), required(CurrencyParam), conditional(OrderDesc),
+				conditional(IPAddress), conditional(Purpose)},
+			all(optional, prefilled...),
+			[]Use{optional(ServerCallbackURL), optional(NotifyURL), optional(RedirectURL), optional(RedirectSuccessURL),
+				optional(RedirectFailURL), optional(MerchantData)}),
+		Rules: []Rule{notBoth(ServerCallbackURL, NotifyURL)},
+		Reply: FormReply, Source: "1.8, AF 4"}
+
 	WithdrawalSBP = &Command{Version: 4, Name: "withdrawal-sbp", Auth: OAuthRSA, Type: payout.TypePayout,
 		Doc: T("Pays a Receiver by phone number through SBP.", "Выплата Получателю по номеру телефона через СБП."),
 		Params: join(
@@ -62,7 +73,7 @@ var (
 )
 
 // Commands lists every command of the API in the order of the documentation.
-var Commands = []*Command{Payout, PayoutCheck, PayoutPay, PayoutByRef, WithdrawalSBP, Sale, Preauth,
+var Commands = []*Command{Payout, PayoutCheck, PayoutPay, PayoutForm, PayoutByRef, WithdrawalSBP, Sale, Preauth,
 	AccountVerification, CreateCardRefV2, CreateCardRefV4, TransferByRef, StatusV4, StatusV2}
 
 // join puts parts of a table together.

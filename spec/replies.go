@@ -62,6 +62,8 @@ var (
 	FieldBIN             = &Field{Name: "bin", Doc: T("First six digits of the charged card.", "Первые шесть цифр карты.")}
 	FieldCardType        = &Field{Name: "card-type", Doc: T("Scheme of the charged card.", "Платёжная система карты.")}
 	FieldCardHash        = &Field{Name: "card-hash-id", Doc: T("The same for the same charged card.", "Одинаков для одной и той же карты.")}
+	FieldRedirectURL     = &Field{Name: "redirect-url", Doc: T("Address of the payout form: send the Receiver's browser there.", "Адрес формы выплаты: направьте туда браузер Получателя.")}
+	FieldRedirectTo      = &Field{Name: "redirect-to", Doc: T("Address of the form, while the order waits for the Receiver.", "Адрес формы, пока заказ ждёт Получателя.")}
 	FieldErrorMessage    = &Field{Name: "error-message", Doc: T("Reason of a refusal or decline.", "Причина отказа.")}
 	FieldErrorCode       = &Field{Name: "error-code", Number: true, Doc: T("Code of a refusal or decline.", "Код отказа.")}
 )
@@ -71,9 +73,13 @@ var (
 	AsyncReply = &ReplySpec{Type: "async-response",
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldEndpoint}}
 
+	// FormReply has the names of AF 4.
+	FormReply = &ReplySpec{Type: "async-form-response",
+		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldRedirectURL, FieldEndpoint}}
+
 	StatusReply = &ReplySpec{Type: "status-response",
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldProcessorTxID, FieldPaynetOrder, FieldStatus,
-			FieldAmount, FieldCurrency, FieldDescriptor, FieldOrigDescriptor, FieldTransactionType, FieldReceipt,
+			FieldAmount, FieldCurrency, FieldDescriptor, FieldOrigDescriptor, FieldRedirectTo, FieldTransactionType, FieldReceipt,
 			FieldCardholder, FieldExpireMonth, FieldExpireYear, FieldEmail, FieldLastName, FieldFirstName, FieldRRN, FieldApprovalCode, FieldOrderStage,
 			FieldLastFour, FieldBIN, FieldCardType, FieldPhone,
 			FieldPurpose, FieldDestBIN, FieldDestLastFour, FieldDestCardType, FieldProcessingDate, FieldByRequestSN,

@@ -116,7 +116,7 @@ func TestOnlyParametersOfOrdersCanBeConditionalAtAGate(t *testing.T) {
 			t.Errorf("%s cannot be required by a gate", name)
 		}
 	}
-	for _, name := range []string{"", "orderid", "client_orderid", "first_name", "order_desc", "colour"} {
+	for _, name := range []string{"", "orderid", "client_orderid", "first_name", "merchant_data", "colour"} {
 		if IsConditional(name) {
 			t.Errorf("%s can be required by a gate", name)
 		}

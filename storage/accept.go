@@ -30,6 +30,7 @@ type Acceptance struct {
 	Move    *Move           // what the request does to an existing order, or nil
 	Unique  bool            // the order's client_orderid may occur once
 	CardRef *payout.CardRef // the card that the request registers, or nil
+	Form    []byte          // hash of the token of the new order's form, or nil
 }
 
 // Accepted tells how an acceptance ended.
@@ -155,10 +156,13 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	if err != nil {
 		return fmt.Errorf("store orders: %w", err)
 	}
+	var forms [][]any
 	for i, a := range with {
-		a.result.OrderExists = stored[i] == 0
+		if a.result.OrderExists = stored[i] == 0; !a.result.OrderExists && a.Form != nil {
+			forms = append(forms, []any{a.Form, int64(a.Order.ID)})
+		}
 	}
-	return nil
+	return applyForms(ctx, tx, forms)
 }
 
 // applyRequests stores the requests that did not create an order and whose

@@ -170,7 +170,8 @@ func (read directoryReader) endpoints() error {
 		var e payout.Endpoint
 		var currency string
 		var sealed []byte
-		err := r.Scan(&e.ID, &e.PartyID, &e.ProjectID, &e.Name, &currency, &e.Repeat, &sealed, &e.Enabled)
+		err := r.Scan(&e.ID, &e.PartyID, &e.ProjectID, &e.Name, &currency, &e.Repeat, &sealed, &e.Enabled,
+			&e.Brand.Name, &e.Brand.Accent, &e.Brand.Language, &e.Brand.Logo)
 		if err != nil {
 			return err
 		}
@@ -186,7 +187,8 @@ func (read directoryReader) endpoints() error {
 		e.CallbackURL = string(url)
 		read.d.Endpoints[e.ID] = &e
 		return nil
-	}, "SELECT id, party_id, project_id, name, currency, repeat_policy, callback_url_sealed, enabled FROM endpoints")
+	}, `SELECT id, party_id, project_id, name, currency, repeat_policy, callback_url_sealed, enabled,
+		brand_name, accent, language, logo FROM endpoints`)
 	if err != nil {
 		return err
 	}

@@ -32,11 +32,14 @@ type Move struct {
 	Opens    *payout.Transaction // starts with this move
 	Closes   *payout.Transaction // changes with this move, by order and attempt
 	Callback *payout.Callback    // is owed from this move on
+	Receiver *Receiver           // who has become known with this move, or nil
+	Receipt  payout.ReceiptID    // by which the order can be read from this move on; or empty
 }
 
 type moveOp struct {
 	Move
 	callbackURL []byte // sealed
+	params      []byte // of Receiver, sealed
 	moved       bool
 }
 
@@ -46,6 +49,12 @@ func (db *DB) newMoveOp(m Move) (*moveOp, error) {
 		var err error
 		o.callbackURL, err = db.vault.Seal([]byte(m.Callback.URL.Reveal()), callbackPlace(m.OrderID))
 		if err != nil {
+			return nil, err
+		}
+	}
+	if m.Receiver != nil {
+		var err error
+		if o.params, err = db.sealParams(m.OrderID, m.Receiver.Params); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +92,7 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 	if err != nil {
 		return fmt.Errorf("move orders: %w", err)
 	}
-	var history, opens, closes, callbacks [][]any
+	var history, opens, closes, callbacks, receivers, receipts [][]any
 	for i, m := range moves {
 		if m.moved = moved[i] == 1; !m.moved {
 			continue
@@ -100,6 +109,18 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 		if c := m.Callback; c != nil {
 			callbacks = append(callbacks, []any{id, c.Receiver, m.callbackURL, us(m.At), us(c.DueAt)})
 		}
+		if r := m.Receiver; r != nil {
+			receivers = append(receivers, []any{id, m.params, r.Mask, r.Hash})
+		}
+		if m.Receipt != "" {
+			receipts = append(receipts, []any{string(m.Receipt), id})
+		}
+	}
+	if err := applyReceivers(ctx, tx, receivers); err != nil {
+		return err
+	}
+	if err := applyReceipts(ctx, tx, receipts); err != nil {
+		return err
 	}
 	return insertMoved(ctx, tx, history, opens, closes, callbacks)
 }

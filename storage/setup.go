@@ -121,6 +121,19 @@ func (tx *Tx) AddEndpoint(e payout.Endpoint) (payout.EndpointID, error) {
 	return payout.EndpointID(id), nil
 }
 
+// SetBrand changes how an endpoint's pages look; ErrNotFound when there is none.
+func (tx *Tx) SetBrand(id payout.EndpointID, b payout.Brand) error {
+	n, err := tx.conn.exec(tx.ctx, "UPDATE endpoints SET brand_name = $2, accent = $3, language = $4, logo = $5 WHERE id = $1",
+		int64(id), b.Name, b.Accent, b.Language, b.Logo)
+	if err != nil {
+		return fmt.Errorf("set brand of endpoint: %w", err)
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return tx.changed()
+}
+
 // AddGroup stores an endpoint group with its members and returns its id: the
 // given one, or a new one when that is 0.
 func (tx *Tx) AddGroup(g payout.EndpointGroup) (payout.GroupID, error) {
