@@ -177,3 +177,18 @@ type CardRef struct {
 	CreatedAt time.Time
 	DeletedAt time.Time // zero while it can be used
 }
+
+// CardExpired reports whether a card's month of expiry is over at a time: it is
+// good to the end of that month (ISO/IEC 7813). The month is 1 to 12, the year
+// has four digits, or the last two of 20xx; other texts have expired.
+func CardExpired(month, year string, at time.Time) bool {
+	m, err1 := strconv.Atoi(month)
+	y, err2 := strconv.Atoi(year)
+	if err1 != nil || err2 != nil {
+		return true
+	}
+	if y < 100 {
+		y += 2000
+	}
+	return !at.Before(time.Date(y, time.Month(m)+1, 1, 0, 0, 0, 0, time.UTC))
+}

@@ -325,6 +325,7 @@ func (s *sandbox) answer(request []string) string {
 		return answer + regexp.MustCompile(`(?s).*<body>\n(.*)</body>.*`).ReplaceAllString(string(body), "$1")
 	}
 	text := receiptID.ReplaceAllString(string(body), "receipt-id={receipt}")
+	text = formToken.ReplaceAllString(text, "%2Fpaynet%2Fform%2F{token}")
 	text = cardID.ReplaceAllStringFunc(text, func(found string) string {
 		name, id, _ := strings.Cut(found, "=")
 		return name + "=" + s.placeholder(id)
@@ -346,6 +347,9 @@ func (s *sandbox) placeholder(id string) string {
 
 // receiptID is keyed with the test's own key, so it differs from run to run.
 var receiptID = regexp.MustCompile(`receipt-id=[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+
+// formToken is keyed too: 128 bits in base64url.
+var formToken = regexp.MustCompile(`%2Fpaynet%2Fform%2F[A-Za-z0-9_-]{22}\b`)
 
 // controlOf is the control sum of a v2 body.
 func controlOf(t *testing.T, path, body string) string {

@@ -56,18 +56,22 @@ func (e *exchange) noteLogin() {
 // signedURL is the URL that the client sees: behind a proxy its scheme and host
 // are not those of the connection.
 func (h *Handler) signedURL(r *http.Request) string {
-	base := h.PublicURL
-	if base == "" {
-		base = "http://" + r.Host
-		if r.TLS != nil {
-			base = "https://" + r.Host
-		}
-	}
-	url := base + r.URL.EscapedPath()
+	url := h.publicURL(r) + r.URL.EscapedPath()
 	if r.URL.RawQuery != "" {
 		url += "?" + r.URL.RawQuery
 	}
 	return url
+}
+
+// publicURL is scheme and host as the client sees them.
+func (h *Handler) publicURL(r *http.Request) string {
+	switch {
+	case h.PublicURL != "":
+		return h.PublicURL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // checkControl proves by the control sum who sends the request. An unknown

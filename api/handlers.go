@@ -32,6 +32,33 @@ func (h *Handler) payoutPay(ctx context.Context, e *exchange, r *spec.Request) (
 	return asyncReply(e, order), nil
 }
 
+// payoutForm answers payout-form (seed 1.8).
+func (h *Handler) payoutForm(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
+	order, err := h.Gateway.Payout(ctx, &e.Call, r)
+	if err != nil {
+		return nil, err
+	}
+	address, err := h.formAddress(e, order)
+	if err != nil {
+		return nil, err
+	}
+	return spec.FormReply.New().
+		Set(spec.FieldSerial, e.Serial.String()).
+		Set(spec.FieldMerchantOrder, order.ClientOrderID).
+		Set(spec.FieldPaynetOrder, order.ID.String()).
+		Set(spec.FieldRedirectURL, address).
+		Set(spec.FieldEndpoint, order.EndpointID.String()), nil
+}
+
+// formAddress is where the Receiver's browser finds an order's form.
+func (h *Handler) formAddress(e *exchange, o *payout.Order) (string, error) {
+	token, err := h.Gateway.FormToken(o.ID)
+	if err != nil {
+		return "", err
+	}
+	return h.publicURL(e.r) + h.ContextPath + "/form/" + token, nil
+}
+
 // asyncReply is the answer to a request that the gateway works on from now.
 func asyncReply(e *exchange, o *payout.Order) *spec.Reply {
 	return spec.AsyncReply.New().
@@ -61,7 +88,15 @@ func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*sp
 	if err != nil {
 		return nil, err
 	}
-	return h.statusReply(e, r, s), nil
+	reply := h.statusReply(e, r, s)
+	if s.Order.Stage == payout.AtForm {
+		address, err := h.formAddress(e, s.Order)
+		if err != nil {
+			return nil, err
+		}
+		reply.Set(spec.FieldRedirectTo, address)
+	}
+	return reply, nil
 }
 
 // statusReply tells where an order stands (seed 1.1.5).

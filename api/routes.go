@@ -18,6 +18,7 @@ var handlers = map[*spec.Command]handler{
 	spec.Payout:              (*Handler).payout,
 	spec.PayoutCheck:         (*Handler).payout,
 	spec.PayoutPay:           (*Handler).payoutPay,
+	spec.PayoutForm:          (*Handler).payoutForm,
 	spec.PayoutByRef:         (*Handler).payout,
 	spec.WithdrawalSBP:       (*Handler).payout,
 	spec.TransferByRef:       (*Handler).payout,

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
@@ -47,15 +46,9 @@ func (g *Gateway) acquires(d *storage.Directory, e *payout.Endpoint, currency pa
 	return true
 }
 
-// checkExpiry refuses a card whose month of expiry is over (ISO/IEC 7813: it is
-// good to the end of that month).
+// checkExpiry refuses a card whose month of expiry is over.
 func checkExpiry(r *spec.Request, now time.Time) error {
-	month, _ := strconv.Atoi(r.Text(spec.ExpireMonth)) // the tables have checked both
-	year, _ := strconv.Atoi(r.Text(spec.ExpireYear))
-	if year < 100 {
-		year += 2000
-	}
-	if end := time.Date(year, time.Month(month)+1, 1, 0, 0, 0, 0, time.UTC); !now.Before(end) {
+	if payout.CardExpired(r.Text(spec.ExpireMonth), r.Text(spec.ExpireYear), now) {
 		return &payout.Error{Code: payout.CodeCardExpired, Param: spec.ExpireYear.Name}
 	}
 	return nil

@@ -22,13 +22,15 @@ func (g *Gateway) Decline(ctx context.Context, id payout.OrderID, reason string)
 		return fmt.Errorf("decline order %s: it has ended already: %s", id, o.Stage)
 	case o.Stage == payout.Held:
 		return fmt.Errorf("decline order %s: it waits for payout-pay and is declined by itself at %s", id, o.ExpiresAt)
-	case o.Stage != payout.Starting && o.Stage != payout.Checking:
+	case o.Stage != payout.Starting && o.Stage != payout.Checking && o.Stage != payout.AtForm:
 		return fmt.Errorf("decline order %s: it is %s and may have been sent; only the rail can tell how it ends", id, o.Stage)
 	}
 	m := g.move(o, payout.Decline, g.Now())
 	m.ErrorCode, m.ErrorMessage = payout.CodeNoGate, or(clean(receiverHider(o).Replace(printable(reason))), payout.CodeNoGate.Row().Text)
 	m.Note = "declined by the operator"
-	m.Callback = g.owed(o, m.At)
+	if err := g.ends(m, o); err != nil {
+		return fmt.Errorf("decline order %s: %w", id, err)
+	}
 	moved, err := g.DB.Move(*m)
 	if err != nil {
 		return fmt.Errorf("decline order %s: %w", id, err)

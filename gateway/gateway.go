@@ -52,6 +52,7 @@ type Gateway struct {
 type Settings struct {
 	RailTimeout         time.Duration // longest call to a rail; default 60 s
 	ConfirmWithin       time.Duration // a payout-check without payout-pay is declined after this; default 24 h
+	FormWithin          time.Duration // a payout form that is not sent is declined after this; default 30 min
 	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min
 	CallbackTimeout     time.Duration // longest delivery of one callback; default 30 s
 	CallbackConcurrency int           // deliveries at once; default 64
@@ -69,6 +70,7 @@ func or[T comparable](value, fallback T) T {
 
 func (s Settings) railTimeout() time.Duration     { return or(s.RailTimeout, time.Minute) }
 func (s Settings) confirmWithin() time.Duration   { return or(s.ConfirmWithin, 24*time.Hour) }
+func (s Settings) formWithin() time.Duration      { return or(s.FormWithin, 30*time.Minute) }
 func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout, 30*time.Second) }
 
 // leaseMargin is how much longer than a call to a rail a lease is: time to store

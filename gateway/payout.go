@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payout"
@@ -34,10 +35,15 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	if code := r.Text(spec.CVV2); order.Type.Charges() {
 		g.codes.put(order.ID, code, c.Now) // before a worker can look for it
 	}
-	accepted, err := g.accept(c, storage.Acceptance{
-		Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
-		Unique: endpoint.Repeat != payout.RepeatAllow,
-	})
+	a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
+		Unique: endpoint.Repeat != payout.RepeatAllow}
+	if order.Stage == payout.AtForm {
+		a.DueAt = order.ExpiresAt // the Receiver's turn
+		if a.Form, err = g.formHash(order.ID); err != nil {
+			return nil, err
+		}
+	}
+	accepted, err := g.accept(c, a)
 	if !accepted.Stored() || err != nil {
 		g.codes.wipe(order.ID)
 	}
@@ -66,7 +72,11 @@ func (g *Gateway) suitable(ctx context.Context, d *storage.Directory, c *Call, r
 	if err != nil {
 		return nil, "", err
 	}
-	if err := r.Require(requiredBy(d, endpoint, r.Amount.Currency)); err != nil {
+	required := requiredBy(d, endpoint, r.Amount.Currency)
+	if c.Command == spec.PayoutForm {
+		required = slices.DeleteFunc(required, spec.OnForm) // the Receiver will be asked
+	}
+	if err := r.Require(required); err != nil {
 		return nil, "", err
 	}
 	if err := g.checkURLs(r); err != nil {
@@ -122,8 +132,11 @@ func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpo
 	if card != "" {
 		order.Params[payout.ParamCard] = card.Reveal()
 	}
-	if c.Command == spec.PayoutCheck {
+	switch c.Command {
+	case spec.PayoutCheck:
 		order.Stage, order.ExpiresAt = payout.Checking, c.Now.Add(g.Settings.confirmWithin())
+	case spec.PayoutForm:
+		order.Stage, order.ExpiresAt = payout.AtForm, c.Now.Add(g.Settings.formWithin())
 	}
 	return order, nil
 }
@@ -162,7 +175,7 @@ func differs(first *payout.Order, c *Call, r *spec.Request) string {
 	case c.GroupID == 0 && first.EndpointID != c.EndpointID:
 		return "endpoint" // the group may have picked another one than it would today
 	}
-	return r.Differs(r.Command.Recall(first.Params, first.Amount))
+	return r.Differs(r.Command.Recall(first.Asked(), first.Amount))
 }
 
 // PayoutPay lets the money of a payout-check go. It moves the order once;

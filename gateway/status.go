@@ -101,13 +101,19 @@ func (g *Gateway) standing(ctx context.Context, order *payout.Order) (Standing, 
 		s.Transaction = &transactions[n-1]
 		s.Gate = g.Directory().Gates[s.Transaction.GateID]
 	}
-	hash, err := g.Vault.Hash("receipt", order.ID.String())
-	if err != nil {
+	if s.Receipt, err = g.receiptID(order.ID); err != nil {
 		return s, err
 	}
-	s.Receipt = payout.NewReceiptID(hash)
 	if card := order.Card(); card != "" {
 		s.Card, err = g.uniqueCard(order.PartyID, card)
 	}
 	return s, err
+}
+
+func (g *Gateway) receiptID(id payout.OrderID) (payout.ReceiptID, error) {
+	hash, err := g.Vault.Hash("receipt", id.String())
+	if err != nil {
+		return "", err
+	}
+	return payout.NewReceiptID(hash), nil
 }

@@ -161,7 +161,9 @@ func (g *Gateway) work(gate *payout.Gate, claimed storage.ClaimedOrder, c *circu
 		case payout.Checking:
 			return g.check(rail, gate, o, c)
 		case payout.Held:
-			return g.expire(o)
+			return g.expire(o, payout.CodeNotPaidInTime)
+		case payout.AtForm:
+			return g.expire(o, payout.CodeFormExpired)
 		case payout.Starting:
 			if o.Type.Charges() {
 				return g.charge(rail, gate, o, c)
@@ -237,7 +239,7 @@ func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Ord
 // check has the bank confirm a payout-check, if the rail can do that.
 func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
 	if !g.Now().Before(o.ExpiresAt) {
-		return g.expire(o)
+		return g.expire(o, payout.CodeNotPaidInTime)
 	}
 	outcome := processor.Approved("")
 	if checker, ok := rail.(processor.Checker); ok {
@@ -259,9 +261,9 @@ func (g *Gateway) check(rail processor.Processor, gate *payout.Gate, o *payout.O
 	return g.postpone(o, o.ExpiresAt)
 }
 
-// expire declines a payout-check for which payout-pay did not come.
-func (g *Gateway) expire(o *payout.Order) error {
-	_, err := g.finish(o, payout.Expire, payout.CodeNotPaidInTime, "", nil)
+// expire declines an order for which payout-pay, or the Receiver's form, did not come.
+func (g *Gateway) expire(o *payout.Order, code payout.ErrCode) error {
+	_, err := g.finish(o, payout.Expire, code, "", nil)
 	return err
 }
 
@@ -352,7 +354,9 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 			closes.ErrorCode, closes.ErrorMessage = code, text
 		}
 	}
-	m.Callback = g.owed(o, m.At)
+	if err := g.ends(m, o); err != nil {
+		return false, err
+	}
 	moved, err = g.DB.Move(*m)
 	if err != nil || !moved {
 		return false, err
@@ -430,6 +434,14 @@ func eventOf(o processor.Outcome, another bool) payout.Event {
 		return payout.Fail
 	}
 	return payout.Lose
+}
+
+// ends gives an order's last move what every end has: the receipt, and the
+// callback that is owed.
+func (g *Gateway) ends(m *storage.Move, o *payout.Order) (err error) {
+	m.Callback = g.owed(o, m.At)
+	m.Receipt, err = g.receiptID(o.ID)
+	return err
 }
 
 // owed makes the callback that an order owes at its end, or nil when nobody
