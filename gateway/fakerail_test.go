@@ -46,6 +46,9 @@ func (r *fakeRail) pay(p processor.Payment) {
 	if want := r.w.cards[p.OrderID]; p.Receiver.Card != want {
 		r.w.note("order " + p.OrderID.String() + " was paid to another card than its own")
 	}
+	if sent := r.w.sent[p.OrderID]; sent != "" && p.Receiver.AccountNumber != sent {
+		r.w.note("order " + p.OrderID.String() + " was paid to another account than the Receiver's")
+	}
 	r.known[p.Reference] = &railPayment{state: railPaid, amount: p.Amount, order: p.OrderID}
 	r.paid[p.OrderID]++
 }

@@ -53,6 +53,7 @@ type world struct {
 
 	orders []*asked
 	cards  map[payout.OrderID]payout.CardNumber // that may be paid or charged for an order
+	sent   map[payout.OrderID]string            // the account that the Receiver sent by the form, by order
 	refs   []registered
 	nonces int
 }
@@ -83,7 +84,8 @@ type asked struct {
 
 func newWorld(t testing.TB, seed uint64, wrap func(processor.Processor) processor.Processor) *world {
 	w := &world{t: t, dice: rand.New(&lockedSource{source: rand.NewPCG(seed, 1)}), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
-		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string), cards: make(map[payout.OrderID]payout.CardNumber)}
+		files: filepath.Join(t.TempDir(), "payoutd.db"), seen: make(map[string]int), told: make(map[string]string), cards: make(map[payout.OrderID]payout.CardNumber),
+		sent: make(map[payout.OrderID]string)}
 	w.rail = &fakeRail{w: w, known: make(map[string]*railPayment), paid: make(map[payout.OrderID]int)}
 	var err error
 	w.vault, err = vault.New()
@@ -194,7 +196,7 @@ func (w *world) ask(n *node, command *spec.Command, form []sign.Pair) (*payout.O
 func (w *world) newOrder() {
 	minor := 1 + w.dice.Int64N(1_000_000)
 	amount := payout.Amount{Minor: minor, Currency: "USD"}
-	commands := []*spec.Command{spec.Payout, spec.PayoutCheck, spec.WithdrawalSBP, spec.TransferByRef}
+	commands := []*spec.Command{spec.Payout, spec.PayoutCheck, spec.WithdrawalSBP, spec.TransferByRef, spec.PayoutForm}
 	if _, ok := w.nodes[0].Processors["rail"].(processor.Acquirer); ok {
 		commands = append(commands, spec.Sale)
 	}
@@ -230,6 +232,8 @@ func (w *world) destination(command *spec.Command) ([]sign.Pair, payout.CardNumb
 	case command == spec.Sale:
 		return []sign.Pair{{Name: "credit_card_number", Value: card.Reveal()}, {Name: "card_printed_name", Value: "JOHN SMITH"}, {Name: "expire_month", Value: "12"},
 			{Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"}, {Name: "control", Value: "checked at the door"}}, card
+	case command == spec.PayoutForm:
+		return []sign.Pair{{Name: "account_name", Value: "John Q. Public"}}, ""
 	case command == spec.WithdrawalSBP:
 		return []sign.Pair{{Name: "phone", Value: "89031234567"}, {Name: "bank_id", Value: "100000000111"}}, ""
 	case w.chance(0.3):
@@ -327,6 +331,51 @@ func (w *world) confirm() {
 	}
 }
 
+// submit sends the form of some order, whatever its state, from two tabs that
+// look at it at the same moment and fill in different accounts.
+func (w *world) submit() {
+	var forms []*asked
+	for _, o := range w.orders {
+		if o.command == spec.PayoutForm {
+			forms = append(forms, o)
+		}
+	}
+	if len(forms) == 0 {
+		return
+	}
+	id := forms[w.dice.IntN(len(forms))].id
+	var seen [2]*payout.Order
+	for i, n := range w.nodes {
+		token, err := n.FormToken(id)
+		w.check(err)
+		seen[i], err = n.OrderOfForm(w.t.Context(), token)
+		w.check(err)
+	}
+	if seen[0].Stage == payout.AtForm && w.chance(0.2) {
+		// A worker declines the order while the Receiver's clock has a moment left.
+		w.now = seen[0].ExpiresAt
+		_, err := w.node().WorkDue(w.t.Context())
+		w.check(err)
+		w.now = w.now.Add(-time.Millisecond)
+		w.saw("form expired while it was sent")
+	}
+	for i, n := range w.nodes {
+		account := fmt.Sprintf("%s0000%d", id, i)
+		err := n.Submit(w.t.Context(), seen[i], map[string]string{"account_number": account, "account_name": "Jane"}, gateway.Browser{Agent: "test"})
+		switch {
+		case errors.Is(err, gateway.ErrFormClosed):
+			w.saw("form sent again or late")
+		case err != nil:
+			w.t.Errorf("submit form of order %s: %v", id, err)
+		case w.sent[id] != "":
+			w.t.Errorf("the form of order %s was taken twice", id)
+		default:
+			w.sent[id] = account
+			w.saw("form sent")
+		}
+	}
+}
+
 // dieAfterClaim claims orders and callbacks and forgets them, as a killed node.
 func (w *world) dieAfterClaim() {
 	n := w.node()
@@ -363,7 +412,7 @@ func (w *world) run() {
 		weight int
 		step   func()
 	}{
-		{10, w.newOrder}, {3, w.repeat}, {1, w.repeatOtherwise}, {8, w.confirm}, {4, w.register}, {2, w.dieAfterClaim}, {1, w.restart}, {12, w.jump},
+		{10, w.newOrder}, {3, w.repeat}, {1, w.repeatOtherwise}, {8, w.confirm}, {4, w.submit}, {4, w.register}, {2, w.dieAfterClaim}, {1, w.restart}, {12, w.jump},
 		{20, func() { _, err := w.node().WorkDue(w.t.Context()); w.check(err) }},
 		{8, func() { _, err := w.node().DeliverDue(w.t.Context()); w.check(err) }},
 	}
@@ -454,8 +503,14 @@ func (w *world) verifyHistory(ctx context.Context, order *payout.Order) error {
 		return err
 	}
 	stage := payout.Starting
-	if order.Command == spec.PayoutCheck.Path() {
+	switch order.Command {
+	case spec.PayoutCheck.Path():
 		stage = payout.Checking
+	case spec.PayoutForm.Path():
+		stage = payout.AtForm
+		if account := w.sent[order.ID]; order.Params["account_number"] != account || account == "" && order.Stage != payout.Declined {
+			return fmt.Errorf("order %s is %s to account %q, the Receiver sent %q", order.ID, order.Stage, order.Params["account_number"], account)
+		}
 	}
 	for _, m := range history {
 		to, ok := stage.Next(m.Event)
@@ -516,6 +571,7 @@ func (w *world) note(wrong string) {
 // everyEvent is what the seeds together must have seen.
 var everyEvent = []string{"order", "repeated request", "repeated with another amount", "payout-pay", "payout-pay refused",
 	"card registered", "card not registered", "card paid by reference", "card charged", "card code gone",
+	"form sent", "form sent again or late", "form expired while it was sent", "event submit",
 	"killed after claim", "killed before paying", "killed after paying", "killed while asking", "stalled, paid, asked meanwhile",
 	"stalled, asked meanwhile, refused", "restarted", "clock went back", "lost, paid", "lost, not paid", "question unanswered",
 	"callback refused", "callback redirected", "callback received, answer lost", "callback answered",

@@ -45,3 +45,27 @@ func Lock(t *testing.T, db *DB, table string) (func(), error) {
 	}
 	return c.rollback, nil
 }
+
+// Exec runs a statement, for the tests of migrations.
+func Exec(db *DB, text string, args ...any) error {
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return err
+	}
+	defer c.rollback()
+	if _, err := c.exec(ctx, text, args...); err != nil {
+		return err
+	}
+	return c.commit(ctx)
+}
+
+// MigrateTo migrates up to a version.
+func MigrateTo(ctx context.Context, db *DB, version int64) error {
+	provider, closeDB, err := db.migrations()
+	if err != nil {
+		return err
+	}
+	defer closeDB()
+	_, err = provider.UpTo(ctx, version)
+	return err
+}
