@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -53,8 +55,7 @@ func openBook(path string) (*book, error) {
 		return nil, err
 	}
 	b.db.SetMaxOpenConns(1)
-	ctx := context.Background()
-	if b.conn, err = b.db.Conn(ctx); err != nil {
+	if b.conn, err = connect(b.db); err != nil {
 		return nil, errors.Join(err, b.db.Close())
 	}
 	if err := b.transact([]job{{do: b.migrate}}); err != nil {
@@ -62,6 +63,20 @@ func openBook(path string) (*book, error) {
 	}
 	go b.run()
 	return b, nil
+}
+
+// connect opens the connection. While another node gives a new file its
+// journal_mode, SQLite refuses at once, whatever the busy_timeout: so it is tried again.
+func connect(db *sql.DB) (conn *sql.Conn, err error) {
+	const tries, wait = 1000, 10 * time.Millisecond
+	for range tries {
+		var code interface{ Code() int }
+		if conn, err = db.Conn(context.Background()); !errors.As(err, &code) || code.Code()&0xff != sqlite3.SQLITE_BUSY {
+			break
+		}
+		time.Sleep(wait)
+	}
+	return conn, err
 }
 
 // dsnOf names the file to the driver, and makes its folder. A commit need not
