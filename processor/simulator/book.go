@@ -25,13 +25,15 @@ const (
 	StateClosed   State = "closed" // asked about before it was known: nothing will be paid
 )
 
-// An Entry is one row of the book. Rows are added and never changed.
+// An Entry is one row of the book; charges, holds and verifications are payments
+// too, told apart by Type. Rows are added and never changed.
 type Entry struct {
 	ID        int64
 	OrderID   payout.OrderID
 	Reference string
+	Type      payout.TransactionType // empty in rows of version 1
 	Amount    payout.Amount
-	Receiver  string // account or phone, masked but for the last 4 characters
+	Receiver  string // card, account or phone, masked but for the last 4 characters
 	TxID      string // empty with StateClosed
 	State     State
 	At        time.Time
@@ -47,9 +49,10 @@ type row struct {
 	decides  int64     // ID of the accepted payment that this row decides, or 0
 }
 
-// schema is version 1 of the book. UNIQUE keeps two nodes from deciding a
-// payment twice; the triggers keep everybody from changing the past.
-var schema = []string{
+// schema makes each version of the book out of the one before it. UNIQUE keeps two
+// nodes from deciding a payment twice; the triggers keep everybody from changing
+// the past.
+var schema = [][]string{{
 	`CREATE TABLE payments (
 		id           INTEGER PRIMARY KEY,
 		order_id     INTEGER NOT NULL,
@@ -71,7 +74,10 @@ var schema = []string{
 	`CREATE TRIGGER payments_stay BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'the book is append-only'); END`,
 	`CREATE TRIGGER payments_remain BEFORE DELETE ON payments BEGIN SELECT RAISE(ABORT, 'the book is append-only'); END`,
 	`PRAGMA user_version = 1`,
-}
+}, {
+	`ALTER TABLE payments ADD COLUMN type TEXT NOT NULL DEFAULT ''`,
+	`PRAGMA user_version = 2`,
+}}
 
 // Book returns all rows in the order they were written. Accepted payments whose
 // time has come are decided first. It reads everything into memory.
@@ -133,7 +139,7 @@ func (s *Simulator) PaidByOrder(ctx context.Context) (map[payout.OrderID]int, er
 // rowOf begins a row about a payment.
 func rowOf(p processor.Payment, s State, at time.Time) row {
 	receiver := cmp.Or(p.Receiver.Card.Reveal(), p.Receiver.AccountNumber, p.Receiver.Phone)
-	return row{Entry: Entry{OrderID: p.OrderID, Reference: p.Reference, Amount: p.Amount, Receiver: mask(receiver), State: s, At: at}}
+	return row{Entry: Entry{OrderID: p.OrderID, Reference: p.Reference, Type: p.Type, Amount: p.Amount, Receiver: mask(receiver), State: s, At: at}}
 }
 
 // mask hides all but the last 4 characters, and everything when that is most of it.
@@ -271,8 +277,8 @@ func (b *book) decide(accepted row) error {
 
 // insert adds a row; its ID is not used. It runs inside write.
 func (b *book) insert(r row) error {
-	stmt, err := b.prepare(`INSERT INTO payments (order_id, reference, amount_minor, currency, receiver, tx_id, state, at_us,
-		code, try_next, will, decide_at_us, decides) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`)
+	stmt, err := b.prepare(`INSERT INTO payments (order_id, reference, type, amount_minor, currency, receiver, tx_id, state, at_us,
+		code, try_next, will, decide_at_us, decides) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`)
 	if err != nil {
 		return err
 	}
@@ -281,12 +287,12 @@ func (b *book) insert(r row) error {
 	if r.State == StateAccepted {
 		decideAtMicros = r.decideAt.UnixMicro()
 	}
-	_, err = stmt.ExecContext(context.Background(), int64(r.OrderID), r.Reference, r.Amount.Minor, r.Amount.Currency.Code(), r.Receiver,
+	_, err = stmt.ExecContext(context.Background(), int64(r.OrderID), r.Reference, string(r.Type), r.Amount.Minor, r.Amount.Currency.Code(), r.Receiver,
 		r.TxID, string(r.State), r.At.UnixMicro(), int(r.code), r.tryNext, string(r.will), decideAtMicros, decides)
 	return err
 }
 
-const rowColumns = `id, order_id, reference, amount_minor, currency, receiver, tx_id, state, at_us, code, try_next, will, decide_at_us, decides`
+const rowColumns = `id, order_id, reference, type, amount_minor, currency, receiver, tx_id, state, at_us, code, try_next, will, decide_at_us, decides`
 
 // query reads rows. It runs inside write.
 func (b *book) query(text string, args []any) (all []row, err error) {
@@ -305,7 +311,7 @@ func (b *book) query(text string, args []any) (all []row, err error) {
 			atMicros, decideAtMicros int64
 			decides                  sql.NullInt64
 		)
-		if err := rows.Scan(&r.ID, &r.OrderID, &r.Reference, &r.Amount.Minor, &r.Amount.Currency, &r.Receiver, &r.TxID, &r.State,
+		if err := rows.Scan(&r.ID, &r.OrderID, &r.Reference, &r.Type, &r.Amount.Minor, &r.Amount.Currency, &r.Receiver, &r.TxID, &r.State,
 			&atMicros, &r.code, &r.tryNext, &r.will, &decideAtMicros, &decides); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -33,11 +34,11 @@ func TestBookTellsEverythingButTheReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry := Entry{ID: 1, OrderID: 6982864, Reference: "6982864-1", Amount: p.Amount, Receiver: "****0010", TxID: "PNTEST-6982864",
+	entry := Entry{ID: 1, OrderID: 6982864, Reference: "6982864-1", Type: payout.TypePayout, Amount: p.Amount, Receiver: "****0010", TxID: "PNTEST-6982864",
 		State: StateAccepted, At: newClock().now()}
 	paid := entry
 	paid.ID, paid.State, paid.At = 2, StatePaid, at.now()
-	closed := Entry{ID: 3, OrderID: 5, Reference: "5-1", Amount: p.Amount, Receiver: "****4312", State: StateClosed, At: at.now()}
+	closed := Entry{ID: 3, OrderID: 5, Reference: "5-1", Type: payout.TypePayout, Amount: p.Amount, Receiver: "****4312", State: StateClosed, At: at.now()}
 	if diff := cmp.Diff([]Entry{entry, paid, closed}, got); diff != "" {
 		t.Errorf("book (-want +got):\n%s", diff)
 	}
@@ -117,13 +118,33 @@ func TestReopenedBookIsTheSame(t *testing.T) {
 func TestBookOfAnotherVersionIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "book.db")
 	s := open(t, path, newClock())
-	if _, err := s.book.conn.ExecContext(t.Context(), `PRAGMA user_version = 2`); err != nil {
+	if _, err := s.book.conn.ExecContext(t.Context(), `PRAGMA user_version = 3`); err != nil {
 		t.Fatal(err)
 	}
 	if other, err := Open(path, Options{Now: s.now}); err == nil {
 		other.Close()
 		t.Error("Open succeeds")
 	}
+}
+
+func TestOlderBookGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "book.db")
+	older, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append(schema[0], `INSERT INTO payments VALUES (1, 7, '7-1', 1042, 'USD', '****7890', 'PNTEST-7', 'paid', 0, 0, 0, '', 0, NULL)`) {
+		if _, err := older.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := older.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path, newClock())
+	wantResult(t, "Status of an old payment", s.Status(t.Context(), pays(7, 1, approveAccount)), processor.ResultApproved)
+	wantResult(t, "Payout", s.Payout(t.Context(), pays(8, 1, approveAccount)), processor.ResultApproved)
+	wantPaid(t, s, map[payout.OrderID]int{7: 1, 8: 1})
 }
 
 // TestPragmasAreInForce reads them back: the driver ignores options that it does

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +16,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const (
-	batchMost     = 256 // jobs in one commit
-	schemaVersion = 1   // of the book
-)
+const batchMost = 256 // jobs in one commit
 
 // errUnwritten marks errors after which the book is surely as it was.
 var errUnwritten = errors.New("nothing was written")
@@ -94,21 +92,18 @@ func dsnOf(path string) (string, error) {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String(), nil
 }
 
-// migrate makes the tables of a new book, and refuses a book of another version.
+// migrate brings a book that is new or older to the present version, and refuses
+// one that is newer.
 func (b *book) migrate() error {
 	ctx := context.Background()
 	var version int
 	if err := b.conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
 		return err
 	}
-	switch version {
-	case schemaVersion:
-		return nil
-	case 0:
-	default:
-		return fmt.Errorf("it has version %d, and this program knows %d", version, schemaVersion)
+	if version < 0 || version > len(schema) {
+		return fmt.Errorf("it has version %d, and this program knows %d", version, len(schema))
 	}
-	for _, text := range schema {
+	for _, text := range slices.Concat(schema[version:]...) {
 		if _, err := b.conn.ExecContext(ctx, text); err != nil {
 			return err
 		}

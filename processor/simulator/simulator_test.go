@@ -79,7 +79,7 @@ func open(t testing.TB, path string, c *clock) *Simulator {
 
 // pays makes the attempt of an order to an account.
 func pays(order payout.OrderID, attempt int, account string) processor.Payment {
-	return processor.Payment{Reference: payout.Reference(order, attempt), OrderID: order, Attempt: attempt,
+	return processor.Payment{Reference: payout.Reference(order, attempt), OrderID: order, Attempt: attempt, Type: payout.TypePayout,
 		Amount: payout.Amount{Minor: 1042, Currency: "USD"}, Receiver: processor.Receiver{AccountNumber: account}}
 }
 
