@@ -12,12 +12,15 @@ import (
 
 // A Processor speaks one rail's protocol. It keeps no state of orders: the
 // gate's settings come with every payment, and the gateway remembers the rest.
-// Both methods return when the context ends.
+// Its methods are called by many goroutines at once, and return when the context
+// ends.
 type Processor interface {
-	// Payout asks the rail to pay. It is called once for each Transaction.
+	// Payout asks the rail to pay Payment.Amount. It is called once for each
+	// Transaction, and asks once: without an answer it is Lost, never repeated.
 	Payout(context.Context, Payment) Outcome
 	// Status asks what became of an earlier Payout with the same reference.
-	// It must never cause a payment.
+	// It must never cause a payment, and may come while Payout is under way or
+	// before it: what Status has refused must not be paid after all.
 	Status(context.Context, Payment) Outcome
 }
 
@@ -34,7 +37,8 @@ type Checker interface {
 // way. What Payout promises holds for Charge; Status serves both.
 type Acquirer interface {
 	// Charge asks the rail to charge, to hold or to verify Payment.Receiver.Card,
-	// by Payment.Type. It is called once for each Transaction.
+	// by Payment.Type, and does nothing else: a hold is not captured, and what
+	// verifies takes no money.
 	Charge(context.Context, Payment) Outcome
 }
 
@@ -46,16 +50,17 @@ type Payment struct {
 	TxID        string            // the rail's own id of the attempt, as far as it has told one; for Status
 	Settings    map[string]string // the gate's own
 	Type        payout.TransactionType
-	CardCode    payout.Secret // CVV2; for Charge only, and not to be kept
-	Amount      payout.Amount //
+	CardCode    payout.Secret // CVV2; for Charge only, and not to be kept: Status does without
+	Amount      payout.Amount // only a currency for an account-verification
 	Description string        // order_desc
 	Purpose     string        //
 	Receiver    Receiver
-	Sender      Sender    // of transfers
+	Sender      Sender    // of transfers; of charges the card's holder
 	At          time.Time // the gateway's clock
 }
 
-// A Receiver is who gets the money. Empty fields were not given.
+// A Receiver is who gets the money, or whose Card is charged. Empty fields were
+// not given.
 type Receiver struct {
 	AccountNumber, AccountName, RoutingNumber              string
 	BankName, BankBranch, BankCode, BankCity               string
@@ -70,7 +75,7 @@ type Receiver struct {
 	DocumentSeries, DocumentNumber, DocumentID             string
 }
 
-// A Sender is who a transfer comes from. Empty fields were not given.
+// A Sender is who a transfer or a charge comes from. Empty fields were not given.
 type Sender struct {
 	FirstName, MiddleName, LastName, Birthday, SSN string
 	Address1, City, State, ZipCode, CountryCode    string
@@ -92,7 +97,9 @@ const (
 )
 
 // An Outcome is what a rail answered. It has no bare error: a connector must
-// say whether money may have left. The zero Outcome counts as Lost.
+// say whether money may have left. The zero Outcome counts as Lost. No field and
+// no error quotes a person's data or a card: the gateway masks what it has stored,
+// and it stores no card code.
 type Outcome struct {
 	Result  Result
 	TryNext bool // with ResultDeclined: another gate may be asked
@@ -101,8 +108,8 @@ type Outcome struct {
 	RRN          string // retrieval reference number
 	ApprovalCode string
 	Code         payout.ErrCode // with ResultDeclined and ResultBroken
-	Text         string         // reason, fit for the Connecting Party's eyes
-	Err          error          // cause, for the log
+	Text         string         // reason of a refusal, fit for the Connecting Party's eyes
+	Err          error          // cause, for the log; always with ResultUnsent and ResultLost
 }
 
 // Approved says that the rail paid.

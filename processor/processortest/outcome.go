@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"payout"
 	"payout/processor"
@@ -15,7 +16,7 @@ import (
 // The results that each method may answer: only the call that sends can know
 // that nothing was sent, and a payout-check cannot break.
 var (
-	payoutResults = []processor.Result{processor.ResultApproved, processor.ResultDeclined, processor.ResultAccepted,
+	sendResults = []processor.Result{processor.ResultApproved, processor.ResultDeclined, processor.ResultAccepted,
 		processor.ResultUnsent, processor.ResultBroken, processor.ResultLost}
 	statusResults = []processor.Result{processor.ResultApproved, processor.ResultDeclined, processor.ResultAccepted,
 		processor.ResultBroken, processor.ResultLost}
@@ -23,15 +24,24 @@ var (
 		processor.ResultUnsent, processor.ResultLost}
 )
 
-// A method is Payout, Status or Check.
+// A method is Payout, Charge, Status or Check.
 type method func(context.Context, processor.Payment) processor.Outcome
 
-func (b *battery) payout(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return b.called(ctx, "Payout", b.Processor.Payout, p, payoutResults, want)
+// pay calls Payout or Charge, as the gateway does.
+func (b *battery) pay(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
+	if p.Type.Charges() {
+		return b.called(ctx, "Charge", b.Processor.(processor.Acquirer).Charge, p, sendResults, want)
+	}
+	return b.called(ctx, "Payout", b.Processor.Payout, p, sendResults, want)
 }
 
+// status calls Status, which is not told the card code.
 func (b *battery) status(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
-	return b.called(ctx, "Status", b.Processor.Status, p, statusResults, want)
+	ask := func(ctx context.Context, p processor.Payment) processor.Outcome {
+		p.CardCode = ""
+		return b.Processor.Status(ctx, p)
+	}
+	return b.called(ctx, "Status", ask, p, statusResults, want)
 }
 
 func (b *battery) check(ctx context.Context, p processor.Payment, want ...processor.Result) (processor.Outcome, error) {
@@ -74,7 +84,7 @@ func proper(p processor.Payment, o processor.Outcome) error {
 	switch {
 	case o.Result == "":
 		return errors.New("the zero Outcome says nothing about money")
-	case !slices.Contains(payoutResults, o.Result):
+	case !slices.Contains(sendResults, o.Result):
 		return fmt.Errorf("the Result %q does not exist", string(o.Result))
 	case refusal && (o.Code.Row().Code != o.Code || o.Code.Row().Kind != payout.KindOutcome):
 		return fmt.Errorf("%s has the code %d, which is none of the codes of outcomes", o.Result, o.Code)
@@ -92,30 +102,38 @@ func proper(p processor.Payment, o processor.Outcome) error {
 		shown["Err"] = o.Err.Error()
 	}
 	for field, text := range shown {
-		if name := leaked(p.Receiver, text); name != "" {
-			return fmt.Errorf("%s of %s shows the Receiver's %s", field, o.Result, name)
+		if name := leaked(p, text); name != "" {
+			return fmt.Errorf("%s of %s shows the %s", field, o.Result, name)
 		}
 	}
 	return nil
 }
 
-// leaked names what a text tells of the Receiver, if anything. A phone number is
-// also recognized without its country code, and both without their punctuation.
-func leaked(r processor.Receiver, text string) string {
+// leaked names what a text tells of the Receiver or the card, if anything. A
+// phone number is also recognized without its country code, and all numbers
+// without their punctuation. A card code is so short that it must stand alone.
+func leaked(p processor.Payment, text string) string {
+	text = strings.ToLower(text)
 	digits := strings.Map(func(c rune) rune {
 		if strings.ContainsRune(" -()+.", c) {
 			return -1
 		}
 		return c
 	}, text)
-	phone := r.Phone
+	phone := p.Receiver.Phone
 	if len(phone) > 10 {
 		phone = phone[len(phone)-10:]
 	}
-	for _, secret := range []struct{ name, value string }{{"account number", r.AccountNumber}, {"phone", phone}} {
-		if len(secret.value) > 4 && (strings.Contains(text, secret.value) || strings.Contains(digits, secret.value)) {
+	for _, secret := range []struct{ name, value string }{{"account number", p.Receiver.AccountNumber}, {"phone", phone},
+		{"card number", p.Receiver.Card.Reveal()}, {"card holder", p.Receiver.CardName}} {
+		value := strings.ToLower(secret.value)
+		if len(value) > 4 && (strings.Contains(text, value) || strings.Contains(digits, value)) {
 			return secret.name
 		}
+	}
+	words := strings.FieldsFunc(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+	if slices.Contains(words, p.CardCode.Reveal()) { // no word is empty
+		return "card code"
 	}
 	return ""
 }

@@ -17,37 +17,49 @@ const (
 	lost     = processor.ResultLost
 )
 
-// rules are the promises of the seam.
+// rules are the promises of the seam for all that moves money.
 var rules = []rule{
-	{"an approved payment is paid once and stays approved", func(r *Rail) *Behaviour { return &r.Approve }, checkApproved},
-	{"many payments at once are each paid once", func(r *Rail) *Behaviour { return &r.Approve }, checkAtOnce},
-	{"an ended context ends Payout", func(r *Rail) *Behaviour { return &r.Approve }, checkEndedPayout},
-	{"an ended context ends Status", func(r *Rail) *Behaviour { return &r.Approve }, checkEndedStatus},
-	{"an unknown reference is neither approved nor accepted nor paid", func(r *Rail) *Behaviour { return &r.Approve }, checkUnknown},
-	{"a declined payment is never paid", func(r *Rail) *Behaviour { return &r.Decline }, checkRefusal(declined)},
-	{"a decline for this gate alone says so", func(r *Rail) *Behaviour { return &r.DeclineTryNext }, checkTryNext},
-	{"a broken payment is never paid", func(r *Rail) *Behaviour { return &r.Break }, checkRefusal(broken)},
-	{"an accepted payment is paid once when decided", func(r *Rail) *Behaviour { return &r.AcceptApprove }, checkAcceptApprove},
-	{"an accepted payment that is declined is never paid", func(r *Rail) *Behaviour { return &r.AcceptDecline }, checkAcceptDecline},
-	{"a refused connection is unsent", func(r *Rail) *Behaviour { return &r.Refuse }, checkRefuse},
-	{"a cut line is lost, and the truth is found out if paid", func(r *Rail) *Behaviour { return &r.CutPaid }, checkCutPaid},
-	{"a cut line is lost, and never approved if not paid", func(r *Rail) *Behaviour { return &r.CutUnpaid }, checkCutUnpaid},
-	{"a late answer is lost when the context ends", func(r *Rail) *Behaviour { return &r.Late }, checkLate},
-	{"nonsense is lost", func(r *Rail) *Behaviour { return &r.Nonsense }, checkNonsense},
-	{"two answers are one payment", func(r *Rail) *Behaviour { return &r.Twice }, checkApproved},
-	{"a confirmed check pays nothing", func(r *Rail) *Behaviour { return &r.CheckApprove }, checkCheck(approved)},
-	{"a declined check pays nothing", func(r *Rail) *Behaviour { return &r.CheckDecline }, checkCheck(declined)},
-	{"an ended context ends Check", func(r *Rail) *Behaviour { return &r.CheckApprove }, checkEndedCheck},
+	{"an approved payment is paid once and stays approved", func(b Behaviours) Behaviour { return b.Approve }, checkApproved},
+	{"many payments at once are each paid once", func(b Behaviours) Behaviour { return b.Approve }, checkAtOnce},
+	{"an ended context ends Payout and Charge", func(b Behaviours) Behaviour { return b.Approve }, checkEndedPay},
+	{"an ended context ends Status", func(b Behaviours) Behaviour { return b.Approve }, checkEndedStatus},
+	{"an unknown reference is neither approved nor accepted nor paid", func(b Behaviours) Behaviour { return b.Approve }, checkUnknown},
+	{"what is refused before it is sent is never paid", func(b Behaviours) Behaviour { return b.Approve }, checkAskedEarly},
+	{"what is refused while it is sent is never paid", func(b Behaviours) Behaviour { return b.Approve }, checkAskedMeanwhile},
+	{"a declined payment is never paid", func(b Behaviours) Behaviour { return b.Decline }, checkRefusal(declined)},
+	{"a decline for this gate alone says so", func(b Behaviours) Behaviour { return b.DeclineTryNext }, checkTryNext},
+	{"a broken payment is never paid", func(b Behaviours) Behaviour { return b.Break }, checkRefusal(broken)},
+	{"an accepted payment is paid once when decided", func(b Behaviours) Behaviour { return b.AcceptApprove }, checkAcceptApprove},
+	{"an accepted payment that is declined is never paid", func(b Behaviours) Behaviour { return b.AcceptDecline }, checkAcceptDecline},
+	{"a refused connection is unsent", func(b Behaviours) Behaviour { return b.Refuse }, checkRefuse},
+	{"a cut line is lost, and the truth is found out if paid", func(b Behaviours) Behaviour { return b.CutPaid }, checkCutPaid},
+	{"a cut line is lost, and never approved if not paid", func(b Behaviours) Behaviour { return b.CutUnpaid }, checkCutUnpaid},
+	{"a late answer is lost when the context ends", func(b Behaviours) Behaviour { return b.Late }, checkLate},
+	{"nonsense is lost", func(b Behaviours) Behaviour { return b.Nonsense }, checkNonsense},
+	{"two answers are one payment", func(b Behaviours) Behaviour { return b.Twice }, checkApproved},
 }
 
-// send prepares the rail and sends a payment.
+// checkRules are the promises of payout-check.
+var checkRules = []rule{
+	{"a confirmed check pays nothing", func(b Behaviours) Behaviour { return b.CheckApprove }, checkCheck(approved)},
+	{"a declined check pays nothing", func(b Behaviours) Behaviour { return b.CheckDecline }, checkCheck(declined)},
+	{"an ended context ends Check", func(b Behaviours) Behaviour { return b.CheckApprove }, checkEndedCheck},
+}
+
+// send prepares the rail and sends a payment, which it returns as Status is asked about it.
 func (b *battery) send(wanted Behaviour, want ...processor.Result) (processor.Payment, processor.Outcome, error) {
 	p := b.payment(wanted)
+	prepare(wanted)
+	o, err := b.pay(context.Background(), p, want...)
+	p.TxID = o.TxID
+	return p, o, err
+}
+
+// prepare has the rail behave for the next payment.
+func prepare(wanted Behaviour) {
 	if wanted.Prepare != nil {
 		wanted.Prepare()
 	}
-	o, err := b.payout(context.Background(), p, want...)
-	return p, o, err
 }
 
 // settle lets the rail's time for deciding pass.
@@ -55,6 +67,26 @@ func settle(wanted Behaviour) {
 	if wanted.Settle != nil {
 		wanted.Settle()
 	}
+}
+
+// ended is a context that has ended.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// atOnce does n things at the same moment.
+func atOnce(n int, do func(i int) error) error {
+	errs := make(chan error, n)
+	for i := range n {
+		go func() { errs <- do(i) }()
+	}
+	var err error
+	for range n {
+		err = errors.Join(err, <-errs)
+	}
+	return err
 }
 
 // same asks twice and checks that a paid payment keeps its identity and that
@@ -89,41 +121,39 @@ func checkApproved(b *battery, wanted Behaviour) error {
 	return b.same(p, o.TxID)
 }
 
-func checkAtOnce(b *battery, wanted Behaviour) error {
+// payments makes payments to be sent at the same moment.
+func (b *battery) payments(wanted Behaviour) ([]processor.Payment, error) {
 	if wanted.Prepare != nil {
-		return skip("the rail must be prepared for each payment")
+		return nil, skip("the rail must be prepared for each payment")
 	}
-	payments := make([]processor.Payment, atOnce)
+	payments := make([]processor.Payment, many)
 	for i := range payments {
 		payments[i] = b.payment(wanted)
 	}
-	errs := make(chan error, atOnce)
-	for _, p := range payments {
-		go func() {
-			_, err := b.payout(context.Background(), p, approved)
-			errs <- err
-		}()
+	return payments, nil
+}
+
+func checkAtOnce(b *battery, wanted Behaviour) error {
+	payments, err := b.payments(wanted)
+	if err != nil {
+		return err
 	}
-	var err error
-	for range payments {
-		err = errors.Join(err, <-errs)
-	}
+	err = atOnce(many, func(i int) error {
+		_, err := b.pay(context.Background(), payments[i], approved)
+		return err
+	})
 	for _, p := range payments {
 		err = errors.Join(err, b.paid(p, 1))
 	}
 	return err
 }
 
-// checkEndedPayout sends nothing when it can help it. Whatever it answers must
+// checkEndedPay sends nothing when it can help it. Whatever it answers must
 // be true.
-func checkEndedPayout(b *battery, wanted Behaviour) error {
+func checkEndedPay(b *battery, wanted Behaviour) error {
 	p := b.payment(wanted)
-	if wanted.Prepare != nil {
-		wanted.Prepare()
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	o, err := b.payout(ctx, p, unsent, lost, approved)
+	prepare(wanted)
+	o, err := b.pay(ended(), p, unsent, lost, approved)
 	if err != nil {
 		return err
 	}
@@ -141,9 +171,7 @@ func checkEndedStatus(b *battery, wanted Behaviour) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := b.status(ctx, p, lost, approved); err != nil {
+	if _, err := b.status(ended(), p, lost, approved); err != nil {
 		return err
 	}
 	return b.paid(p, 1)
@@ -160,6 +188,51 @@ func checkUnknown(b *battery, wanted Behaviour) error {
 		}
 	}
 	return nil
+}
+
+func checkAskedEarly(b *battery, wanted Behaviour) error {
+	p := b.payment(wanted)
+	asked, err := b.status(context.Background(), p)
+	if err != nil {
+		return err
+	}
+	prepare(wanted)
+	sent, err := b.pay(context.Background(), p)
+	return errors.Join(err, b.agree(p, asked, sent))
+}
+
+// checkAskedMeanwhile is as when a node asks about what another one still sends.
+func checkAskedMeanwhile(b *battery, wanted Behaviour) error {
+	payments, err := b.payments(wanted)
+	if err != nil {
+		return err
+	}
+	asked, sent := make([]processor.Outcome, many), make([]processor.Outcome, many)
+	err = atOnce(2*many, func(i int) (err error) {
+		if n := i / 2; i%2 == 0 {
+			asked[n], err = b.status(context.Background(), payments[n])
+		} else {
+			sent[n], err = b.pay(context.Background(), payments[n])
+		}
+		return err
+	})
+	for i, p := range payments {
+		err = errors.Join(err, b.agree(p, asked[i], sent[i]))
+	}
+	return err
+}
+
+// agree checks that what Status has refused is not paid, whatever Payout or
+// Charge came to.
+func (b *battery) agree(p processor.Payment, asked, sent processor.Outcome) error {
+	refused := asked.Result == declined || asked.Result == broken
+	switch {
+	case !refused:
+		return nil
+	case sent.Result == approved || sent.Result == accepted:
+		return fmt.Errorf("it is %s to the question and %s when sent", asked.Result, sent.Result)
+	}
+	return b.paid(p, 0)
 }
 
 // checkRefusal makes the check of a payment that the rail refuses.
@@ -209,16 +282,10 @@ func checkAcceptApprove(b *battery, wanted Behaviour) error {
 		return err
 	}
 	settle(wanted)
-	errs := make(chan error, atOnce) // as when two nodes ask at the same moment
-	for range atOnce {
-		go func() {
-			_, err := b.status(context.Background(), p, approved)
-			errs <- err
-		}()
-	}
-	for range atOnce {
-		err = errors.Join(err, <-errs)
-	}
+	err = atOnce(many, func(int) error { // as when two nodes ask at the same moment
+		_, err := b.status(context.Background(), p, approved)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -282,12 +349,10 @@ func checkCutUnpaid(b *battery, wanted Behaviour) error {
 
 func checkLate(b *battery, wanted Behaviour) error {
 	p := b.payment(wanted)
-	if wanted.Prepare != nil {
-		wanted.Prepare()
-	}
+	prepare(wanted)
 	ctx, cancel := context.WithTimeout(context.Background(), lateDeadline)
 	defer cancel()
-	o, err := b.payout(ctx, p, lost, unsent)
+	o, err := b.pay(ctx, p, lost, unsent)
 	if err != nil {
 		return err
 	}
@@ -312,9 +377,7 @@ func checkNonsense(b *battery, wanted Behaviour) error {
 func checkCheck(want processor.Result) func(*battery, Behaviour) error {
 	return func(b *battery, wanted Behaviour) error {
 		p := b.payment(wanted)
-		if wanted.Prepare != nil {
-			wanted.Prepare()
-		}
+		prepare(wanted)
 		o, err := b.check(context.Background(), p, want, accepted)
 		if err == nil && o.Result == accepted {
 			settle(wanted)
@@ -326,8 +389,6 @@ func checkCheck(want processor.Result) func(*battery, Behaviour) error {
 
 func checkEndedCheck(b *battery, wanted Behaviour) error {
 	p := b.payment(wanted)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_, err := b.check(ctx, p, unsent, lost, approved)
+	_, err := b.check(ended(), p, unsent, lost, approved)
 	return errors.Join(err, b.paid(p, 0))
 }

@@ -8,6 +8,7 @@ import (
 
 	"payout"
 	"payout/processor"
+	"payout/processor/processortest"
 )
 
 func TestCardCodeDecidesTheCharge(t *testing.T) {
@@ -42,5 +43,30 @@ func TestCardCodeDecidesTheCharge(t *testing.T) {
 		if o := s.Status(t.Context(), p); o.Result != test.asked {
 			t.Errorf("cvv2 %q: asked afterwards %s, want %s", test.code, o.Result, test.asked)
 		}
+	}
+}
+
+// chargeBehaviours are what the card codes do.
+func chargeBehaviours() processortest.Behaviours {
+	with := func(code payout.Secret) processortest.Behaviour {
+		return processortest.Behaviour{CardCode: code, Receiver: processor.Receiver{
+			Card: "4444555566661111", CardName: "JOHN SMITH", CardExpireMonth: "12", CardExpireYear: "2099"}}
+	}
+	late := with("217")
+	late.Settings = map[string]string{SettingSilence: "1h"}
+	none := processortest.Behaviour{Skip: "no card code does this"}
+	return processortest.Behaviours{
+		Approve:        with("123"),
+		Decline:        with("116"),
+		DeclineTryNext: none,
+		Break:          none,
+		AcceptApprove:  none,
+		AcceptDecline:  none,
+		Refuse:         none,
+		CutPaid:        none,
+		CutUnpaid:      with("217"),
+		Late:           late,
+		Nonsense:       noNonsense,
+		Twice:          noTwice,
 	}
 }

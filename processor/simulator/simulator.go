@@ -30,8 +30,9 @@ var (
 
 var _ processor.Checker = (*Simulator)(nil)
 
-// A Simulator is the test rail. It implements processor.Processor and
-// processor.Checker, and may be used by many goroutines at once.
+// A Simulator is the test rail. It implements processor.Processor,
+// processor.Checker and processor.Acquirer, and may be used by many goroutines at
+// once.
 type Simulator struct {
 	book  *book
 	now   func() time.Time

@@ -118,6 +118,11 @@ const (
 	checkSlowAccount     = "2000000063"
 )
 
+var (
+	noNonsense = processortest.Behaviour{Skip: "the simulator has no wire on which nonsense could come"}
+	noTwice    = processortest.Behaviour{Skip: "the simulator has no wire on which an answer could come twice"}
+)
+
 func TestSimulatorPassesTheBattery(t *testing.T) {
 	at := newClock()
 	s, err := Open(filepath.Join(t.TempDir(), "book.db"), Options{Now: at.now})
@@ -133,24 +138,7 @@ func TestSimulatorPassesTheBattery(t *testing.T) {
 		b.Settle = func() { at.advance(2 * time.Second) }
 		return b
 	}
-	processortest.Run(t, processortest.Rail{
-		Processor: s,
-		Settings:  map[string]string{SettingSilence: "1ms"},
-		Amount:    payout.Amount{Minor: 1042, Currency: "USD"},
-		At:        at.now(),
-		Paid: func(reference string) int {
-			entries, err := s.Book(t.Context())
-			if err != nil {
-				t.Error(err)
-			}
-			paid := 0
-			for _, e := range entries {
-				if e.Reference == reference && e.State == StatePaid {
-					paid++
-				}
-			}
-			return paid
-		},
+	payouts := processortest.Behaviours{
 		Approve:        to(approveAccount),
 		Decline:        to(declineAccount),
 		DeclineTryNext: to(nextGateAccount),
@@ -161,10 +149,32 @@ func TestSimulatorPassesTheBattery(t *testing.T) {
 		CutPaid:        to(silentPaidAccount),
 		CutUnpaid:      to(silentUnpaidAccount),
 		Late:           to(slowestAccount),
-		Nonsense:       processortest.Behaviour{Skip: "the simulator has no wire on which nonsense could come"},
-		Twice:          processortest.Behaviour{Skip: "the simulator has no wire on which an answer could come twice"},
+		Nonsense:       noNonsense,
+		Twice:          noTwice,
 		CheckApprove:   to(approveAccount),
 		CheckDecline:   to(checkDeclineAccount),
+	}
+	charges := chargeBehaviours()
+	processortest.Run(t, processortest.Rail{
+		Processor: s,
+		Settings:  map[string]string{SettingSilence: "1ms"},
+		Amount:    payout.Amount{Minor: 1042, Currency: "USD"},
+		At:        at.now(),
+		Paid: func(reference string) (deeds []processortest.Deed) {
+			entries, err := s.Book(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, e := range entries {
+				if e.Reference == reference && e.State == StatePaid {
+					deeds = append(deeds, processortest.Deed{Type: e.Type, Amount: e.Amount})
+				}
+			}
+			return deeds
+		},
+		Payouts: payouts,
+		Charges: map[payout.TransactionType]processortest.Behaviours{
+			payout.TypeSale: charges, payout.TypePreauth: charges, payout.TypeAccountVerification: charges},
 	})
 }
 
