@@ -24,7 +24,7 @@ func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.
 	if ok {
 		return g.send(func(ctx context.Context, p processor.Payment) processor.Outcome {
 			p.CardCode = code
-			return acquirer.Charge(ctx, p)
+			return withoutCode(acquirer.Charge(ctx, p), code)
 		}, gate, o, c)
 	}
 	if now.Sub(o.CreatedAt) < g.Settings.lease() {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,6 +27,18 @@ func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
 	if outcome.Err != nil {
 		// The error itself could be printed with what it wraps.
 		outcome.Err = errors.New(clean(hide.Replace(printable(outcome.Err.Error()))))
+	}
+	return outcome
+}
+
+// withoutCode hides the card code where a rail quotes it, as a number of its own:
+// it may be stored nowhere, and the order does not know it.
+func withoutCode(outcome processor.Outcome, code payout.Secret) processor.Outcome {
+	alone := regexp.MustCompile(`(^|[^0-9])` + regexp.QuoteMeta(code.Reveal()) + `($|[^0-9])`)
+	hide := func(text string) string { return alone.ReplaceAllString(text, "$1***$2") }
+	outcome.TxID, outcome.RRN, outcome.ApprovalCode, outcome.Text = hide(outcome.TxID), hide(outcome.RRN), hide(outcome.ApprovalCode), hide(outcome.Text)
+	if outcome.Err != nil {
+		outcome.Err = errors.New(hide(outcome.Err.Error()))
 	}
 	return outcome
 }

@@ -41,3 +41,14 @@ func TestLongerValueIsHiddenBeforeOneThatBeginsIt(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A card code is hidden as a number of its own, not within another one.
+func TestQuotedCardCodeIsHidden(t *testing.T) {
+	for text, want := range map[string]string{"123": "***", "wrong code 123.": "wrong code ***.", "cvv=123 of 1234": "cvv=*** of 1234",
+		"ref 9123": "ref 9123", "": ""} {
+		got := withoutCode(processor.Outcome{Text: text, RRN: text, TxID: text, ApprovalCode: text, Err: errors.New(text)}, "123")
+		if got.Text != want || got.RRN != want || got.TxID != want || got.ApprovalCode != want || got.Err.Error() != want {
+			t.Errorf("%q became %+v, want %q", text, got, want)
+		}
+	}
+}
