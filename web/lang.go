@@ -40,9 +40,9 @@ const noBreak = "\u00a0"
 // currency's code, because $ alone may be American, Canadian or Australian;
 // Russian has symbols where they mean one currency only.
 var locales = []locale{
-	{lang: English, name: "English", group: ",", decimal: ".", date: "%d %s %d",
+	{lang: English, name: "English", group: ",", decimal: ".", date: "%d" + noBreak + "%s" + noBreak + "%d",
 		months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}},
-	{lang: Russian, name: "Русский", group: noBreak, decimal: ",", date: "%d %s %d" + noBreak + "г.",
+	{lang: Russian, name: "Русский", group: noBreak, decimal: ",", date: "%d" + noBreak + "%s" + noBreak + "%d" + noBreak + "г.",
 		symbols: map[payout.Currency]string{"RUB": "₽", "EUR": "€"},
 		months:  [12]string{"января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря"}},
 }

@@ -7,7 +7,8 @@
 	for (const time of document.querySelectorAll("time[data-local]")) {
 		const at = new Date(time.dateTime);
 		if (!isNaN(at)) {
-			time.textContent = new Intl.DateTimeFormat(locale, {day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short"}).format(at);
+			const day = at.toDateString() === new Date().toDateString() ? {} : {day: "numeric", month: "long"};
+			time.textContent = new Intl.DateTimeFormat(locale, {...day, hour: "2-digit", minute: "2-digit"}).format(at);
 		}
 	}
 
