@@ -3,7 +3,7 @@
 GO ?= go
 LDFLAGS = -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
-.PHONY: help build demo test check simulate bench clean
+.PHONY: help build demo test check simulate bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ simulate: ## the simulation with 2,000 seeds (20 in make test)
 
 bench: build ## measure acceptance against its ceiling, on SQLite
 	./bin/payoutbench accept
+
+screenshots: ## write pictures of the Receiver's pages in every state to ./screenshots, by Chromium
+	$(GO) run ./cmd/storybook --out screenshots
 
 clean: ## remove what was built; ./data stays
 	rm -rf bin

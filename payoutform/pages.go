@@ -136,6 +136,7 @@ func functions(m *web.Messages, lang web.Lang) template.FuncMap {
 	return template.FuncMap{
 		"t":          words.text,
 		"money":      func(a payout.Amount) string { return lang.Money(a) },
+		"wide":       words.wide,
 		"time":       lang.Time,
 		"stamp":      stamp,
 		"until":      words.until,

@@ -180,7 +180,9 @@ func finishStories() []Story {
 			return p.Finish(w, v)
 		}}
 	}
-	receipt := func(v *FinishView) { v.Receipt = storyPath + "receipt-" + string(v.Outcome) + "?lang=" + string(v.Lang) }
+	receipt := func(v *FinishView) {
+		v.Receipt = storyPath + "receipt-" + string(v.Outcome) + "?lang=" + string(v.Lang)
+	}
 	back := func(v *FinishView) {
 		receipt(v)
 		v.Frame = branded(v.Frame)

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/collate"
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"payout"
 	"payout/web"
 )
 
@@ -85,6 +87,9 @@ func (w words) until(t time.Time) (template.HTML, error) {
 	text, err := w.text("form.until", "time", element)
 	return template.HTML(text), err
 }
+
+// wide reports whether an amount needs a smaller type to stay on one line.
+func (w words) wide(a payout.Amount) bool { return utf8.RuneCountInString(w.lang.Money(a)) > 14 }
 
 // stamp writes a time for machines.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
