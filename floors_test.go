@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest"},
 	{"api", "payoutform"},
 	{"server"},
-	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook"},
+	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys"},
 }
 
 // apart are programs that no package imports and that import none of ours.

@@ -36,6 +36,28 @@ install_postgres() {
 	fi
 }
 
+# find_chromium installs the browser that drives the Receiver's pages, if it is missing.
+find_chromium() {
+	local name
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do
+		if command -v "$name" >/dev/null; then
+			export PAYOUTD_TEST_CHROMIUM_REQUIRED=1
+			return 0
+		fi
+	done
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "Chromium is not installed, and this user cannot install it: install Debian's package chromium" >&2
+		exit 1
+	fi
+	echo "== installing Chromium"
+	export DEBIAN_FRONTEND=noninteractive
+	if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }; then
+		echo "Chromium could not be installed: apt-get failed" >&2
+		exit 1
+	fi
+	export PAYOUTD_TEST_CHROMIUM_REQUIRED=1
+}
+
 stop_postgres() {
 	[ -n "$cluster" ] || return 0
 	if [ -f "$cluster/data/postmaster.pid" ]; then
@@ -80,7 +102,29 @@ fuzz_all() {
 	done
 }
 
+# install_npm installs what the tests of the pages need from npm.
+install_npm() {
+	[ ! -e tools/npm/node_modules/axe-core/axe.min.js ] || { export PAYOUTD_TEST_AXE_REQUIRED=1; return 0; }
+	if ! command -v npm >/dev/null; then
+		if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+			echo "npm is not installed, and this user cannot install it: install Debian's package npm" >&2
+			exit 1
+		fi
+		echo "== installing npm"
+		if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq npm >/dev/null; }; then
+			echo "npm could not be installed: apt-get failed" >&2
+			exit 1
+		fi
+	fi
+	echo "== installing npm packages"
+	(cd tools/npm && npm ci --no-audit --no-fund --loglevel=error >/dev/null) ||
+		{ echo "the packages of tools/npm could not be installed: npm failed" >&2; exit 1; }
+	export PAYOUTD_TEST_AXE_REQUIRED=1
+}
+
 ./scripts/check.sh
+install_npm
+find_chromium
 start_postgres
 fuzz_log="$cluster/fuzz.log"
 fuzz_all

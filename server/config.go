@@ -31,6 +31,11 @@ type Config struct {
 	RailTimeout     time.Duration // longest call to a rail; default 60 s
 	CallbackTimeout time.Duration // longest delivery of one callback; default 30 s
 	ConfirmWithin   time.Duration // life of a payout-check without payout-pay; default 24 h
+	FormWithin      time.Duration // life of a payout form that nobody sends; default 30 min
+	UnknownAfter    time.Duration // an order without an answer ends its wait page after this, as unknown; default 1 min
+	Templates       string        // folder with the operator's own form.html, wait.html, finish.html; empty: ours
+	BankFile        string        // CSV file of the SBP banks (number, name); empty: a small sample
+	FrameAncestors  []string      // origins that may show the pages in a frame; empty: none
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
@@ -55,7 +60,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
-	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.ReloadEvery, c.Drain, c.Grace) < 0 {
+	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace) < 0 {
 		return c, errors.New("timeouts must not be negative")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

@@ -23,6 +23,7 @@ import (
 	"payout/api"
 	"payout/callback"
 	"payout/gateway"
+	"payout/payoutform"
 	"payout/storage"
 	"payout/vault"
 )
@@ -68,6 +69,8 @@ type server struct {
 	metrics *prometheus.Registry
 	zone    *time.Location
 	tls     *tls.Config // of the main door, or nil
+	pages   *payoutform.Handler
+	stopped context.CancelFunc // ends what pages stream
 	ready   atomic.Bool
 }
 
@@ -109,11 +112,32 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
 		Settings: gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
-			ReloadEvery: c.ReloadEvery},
+			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery},
 		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
+	if err := s.openPages(); err != nil {
+		return nil, err
+	}
 	return s, s.gateway.Reload(ctx)
+}
+
+// openPages makes the Receiver's door ready.
+func (s *server) openPages() error {
+	pages, err := payoutform.NewPages(s.config.Templates)
+	if err != nil {
+		return err
+	}
+	banks, err := payoutform.ReadBanks(s.config.BankFile)
+	if err != nil {
+		return err
+	}
+	stopping, stopped := context.WithCancel(context.Background())
+	s.stopped = stopped
+	s.pages = &payoutform.Handler{Gateway: s.gateway, Pages: pages, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
+		Directory: banks, Ancestors: s.config.FrameAncestors, UnknownAfter: s.config.UnknownAfter,
+		Stopping: stopping.Done(), Log: s.log}
+	return nil
 }
 
 func (s *server) close() error {
@@ -204,6 +228,7 @@ func (s *server) drain(failed <-chan error) error {
 func (s *server) stop(doors []*http.Server, stopWork func(), worked <-chan struct{}) error {
 	grace, cancel := context.WithTimeout(context.Background(), s.config.Grace)
 	defer cancel()
+	s.stopped()
 	// Slow clients get half of the grace, so that the workers have some too.
 	closing, cancelClosing := context.WithTimeout(grace, s.config.Grace/2)
 	defer cancelClosing()
@@ -237,6 +262,8 @@ func (s *server) handler() http.Handler {
 		switch {
 		case strings.HasPrefix(r.URL.Path, s.config.ContextPath+"/api/"):
 			signed.ServeHTTP(w, r)
+		case s.pages.Serves(r.URL.Path):
+			s.pages.ServeHTTP(w, r)
 		case r.URL.Path == "/healthz":
 			fmt.Fprintln(w, "ok")
 		case r.URL.Path == "/readyz":

@@ -183,6 +183,13 @@ func TestSetUpMistakesAreToldAndChangeNothing(t *testing.T) {
 		{"gate Bank does not take USD", add(testLogin, "--project", "Main", "--gate", "Bank", "--currency", "USD")},
 		{"--currency EURO", add(testLogin, "--project", "Main", "--gate", "Bank", "--currency", "EURO")},
 		{"--callback-url: must be an absolute", add(testLogin, "--project", "Main", "--gate", "Bank", "--callback-url", "ftp://x")},
+		{"there is no endpoint 2", []string{"endpoint", "brand", "2", "--name", "x"}},
+		{"more than 64 characters", []string{"endpoint", "brand", "1", "--name", strings.Repeat("ы", 65)}},
+		{"--accent red", []string{"endpoint", "brand", "1", "--accent", "red"}},
+		{"--language de", []string{"endpoint", "brand", "1", "--language", "de"}},
+		{"is text/plain", []string{"endpoint", "brand", "1", "--logo", text}},
+		{"at most 65536", []string{"endpoint", "brand", "1", "--logo", s.write("large.png", append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 64<<10)...))}},
+		{"no such file", []string{"endpoint", "brand", "1", "--logo", s.file("none.png")}},
 		{"has no endpoint 2", []string{"group", "add", testLogin, "--endpoint", "2"}},
 		{"party Other has no endpoint 1", []string{"group", "add", "Other", "--endpoint", "1"}},
 		{"--require account_nome: no command has a Conditional parameter", []string{"gate", "add", "G", "--require", "account_nome"}},
@@ -198,7 +205,7 @@ func TestSetUpMistakesAreToldAndChangeNothing(t *testing.T) {
 		{"exactly one key", []string{"party", "key", "disable", testLogin, "ffffffffffffffffffffffff"}},
 		{"there is no order 1", []string{"order", "show", "1"}},
 		{"there is no order 1", []string{"order", "decline", "1"}},
-		{"the stages are checking, held", []string{"order", "list", "--stage", "lost"}},
+		{"the stages are at_form, checking, held", []string{"order", "list", "--stage", "lost"}},
 	} {
 		s.fails(1, c.why, c.args...)
 	}
@@ -415,6 +422,37 @@ func TestDemoOfCardsDepositsToACardInThreeSteps(t *testing.T) {
 }
 
 // The demo makes the orders that the order commands then show.
+func TestDemoOfTheFormIsPaid(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := execute(t.Context(), "", "demo", "--once", "form", "--dir", s.dir, "--listen", "127.0.0.1:0")
+	if r.code != 0 || !strings.Contains(r.out, "type=async-form-response") || !strings.Contains(r.out, "its callback is verified") {
+		t.Errorf("exit code %d:\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// What is named changes, what is not stays, and the empty value takes it away.
+func TestBrandOfAnEndpointIsChanged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.merchant()
+	s.ok("gate", "add", "Bank")
+	s.ok("endpoint", "add", testLogin, "--project", "Main", "--gate", "Bank")
+	logo := s.write("logo.png", []byte("\x89PNG\r\n\x1a\n"))
+	for _, step := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--name", "Northwind", "--accent", "#0f766e"}, `endpoint 1: name "Northwind", accent "#0f766e", language "", logo of 0 bytes`},
+		{[]string{"--logo", logo, "--language", "ru"}, `endpoint 1: name "Northwind", accent "#0f766e", language "ru", logo of 8 bytes`},
+		{[]string{"--logo", "", "--name", ""}, `endpoint 1: name "", accent "#0f766e", language "ru", logo of 0 bytes`},
+	} {
+		if out := s.ok(append([]string{"endpoint", "brand", "1"}, step.args...)...); !strings.Contains(out, step.want) {
+			t.Errorf("%v: %s", step.args, out)
+		}
+	}
+}
+
 func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -32,7 +32,7 @@ const (
 )
 
 type demoCmd struct {
-	Tour   string `arg:"" optional:"" enum:"payout,cards,all" default:"all" help:"What to show: payout, cards (deposit to card in three steps) or all (default: ${default})."`
+	Tour   string `arg:"" optional:"" enum:"payout,cards,form,all" default:"all" help:"What to show: payout, cards (deposit to card in three steps), form (the Receiver's pages) or all (default: ${default})."`
 	Dir    string `default:"data" placeholder:"FOLDER" help:"Where the sandbox keeps its files (default: ${default})."`
 	Listen string `default:"127.0.0.1:8080" env:"PAYOUTD_LISTEN" help:"Address of the API; port 0 picks a free one (default: ${default}; env $$${env})."`
 	Once   bool   `help:"Exit after the tour: 0 only if its orders were approved and their callbacks verified."`
@@ -52,6 +52,9 @@ func (c demoCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	err = d.tour(ctx)
+	if err == nil && !c.Once {
+		err = d.forms(ctx)
+	}
 	if err == nil && !c.Once {
 		d.hints()
 		select {
@@ -73,6 +76,7 @@ type demo struct {
 	control   string
 	base      string // of the API, such as http://127.0.0.1:8080/paynet
 	receiver  string // URL of the callback receiver
+	site      string // URL of the merchant's page that the Receiver returns to
 	callbacks chan url.Values
 	chapters  int // printed so far
 }
@@ -94,6 +98,11 @@ func (d *demo) setUp(ctx context.Context) error {
 			d.key, err = readPrivateKey(d.keyFile() + ".key")
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s has party %s, but not its key %s.key: use another --dir", d.Dir, demoLogin, d.keyFile())
+			}
+			if err == nil && directory.Endpoints[demoCardForm] == nil { // made by an older payoutd
+				err = db.Transact(ctx, time.Now(), func(tx *storage.Tx) error {
+					return createForms(tx, party.ID, directory.Endpoints[demoEndpoint].ProjectID)
+				})
 			}
 			return err
 		}
@@ -133,7 +142,10 @@ func (d *demo) create(tx *storage.Tx) error {
 		return err
 	}
 	_, err = tx.AddGroup(payout.EndpointGroup{ID: demoGroup, PartyID: party, Name: "Sandbox", Endpoints: []payout.EndpointID{endpoint}, Enabled: true})
-	return err
+	if err != nil {
+		return err
+	}
+	return createForms(tx, party, project)
 }
 
 // serve starts the gateway and the callback receiver. The channel tells how
@@ -144,7 +156,11 @@ func (d *demo) serve(ctx context.Context) (<-chan error, error) {
 		return nil, fmt.Errorf("listen for callbacks: %w", err)
 	}
 	d.receiver = "http://" + listener.Addr().String() + "/callback"
-	receiver := &http.Server{Handler: http.HandlerFunc(d.receive), ReadHeaderTimeout: 10 * time.Second}
+	d.site = "http://" + listener.Addr().String() + "/done"
+	merchant := http.NewServeMux()
+	merchant.HandleFunc("/callback", d.receive)
+	merchant.HandleFunc("POST /done", d.done)
+	receiver := &http.Server{Handler: merchant, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = receiver.Serve(listener) }() // ends with Close
 	context.AfterFunc(ctx, func() { _ = receiver.Close() })
 

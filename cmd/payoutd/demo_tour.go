@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,13 +16,15 @@ import (
 // tour shows what the demo was asked to show.
 func (d *demo) tour(ctx context.Context) error {
 	d.t.printf("payoutd sandbox: %s   login %s, endpoint %s, group %s\nlog: %s\n", d.base, demoLogin, demoEndpoint, demoGroup, d.logFile())
-	if d.Tour != "cards" {
-		if err := d.payoutTour(ctx); err != nil {
-			return err
+	for _, chapter := range []struct {
+		name string
+		show func(context.Context) error
+	}{{"payout", d.payoutTour}, {"cards", d.cardsTour}, {"form", d.formTour}} {
+		if d.Tour == chapter.name || d.Tour == "all" {
+			if err := chapter.show(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	if d.Tour != "payout" {
-		return d.cardsTour(ctx)
 	}
 	return nil
 }
@@ -87,14 +90,17 @@ func demoOrderID() string { return "demo-" + strings.ToLower(rand.Text()[:8]) }
 
 // order sends a request that makes an order, and returns its paynet-order-id.
 func (d *demo) order(ctx context.Context, command string, form []sign.Pair, oauth bool) (string, error) {
-	reply, err := d.post(ctx, "/api/"+command+"/"+demoEndpoint.String(), form, oauth)
-	if err != nil {
-		return "", err
+	reply, err := d.ask(ctx, command, demoEndpoint, form, oauth)
+	return reply.Get("paynet-order-id"), err
+}
+
+// ask sends a request that makes an order to an endpoint, and returns the reply.
+func (d *demo) ask(ctx context.Context, command string, endpoint payout.EndpointID, form []sign.Pair, oauth bool) (url.Values, error) {
+	reply, err := d.post(ctx, "/api/"+command+"/"+endpoint.String(), form, oauth)
+	if err == nil && reply.Get("type") != "async-response" && reply.Get("type") != "async-form-response" {
+		err = fmt.Errorf("the %s was refused: %s", command, reply.Get("error-message"))
 	}
-	if reply.Get("type") != "async-response" {
-		return "", fmt.Errorf("the %s was refused: %s", command, reply.Get("error-message"))
-	}
-	return reply.Get("paynet-order-id"), nil
+	return reply, err
 }
 
 // approved waits for an order's end, and for its callback if it has one.

@@ -23,6 +23,11 @@ type serveCmd struct {
 	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
 	CallbackTimeout time.Duration `default:"30s" env:"PAYOUTD_CALLBACK_TIMEOUT" help:"Longest delivery of one callback (default: ${default}; env $$${env})."`
 	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
+	FormWithin      time.Duration `default:"30m" env:"PAYOUTD_FORM_WITHIN" help:"A payout form that nobody sends is declined after this (default: ${default}; env $$${env})."`
+	UnknownAfter    time.Duration `default:"1m" env:"PAYOUTD_UNKNOWN_AFTER" help:"The wait page of an order without an answer from its rail ends after this, and says so (default: ${default}; env $$${env})."`
+	Templates       string        `env:"PAYOUTD_TEMPLATES" placeholder:"FOLDER" help:"Folder with your own form.html, wait.html and finish.html (env $$${env})."`
+	SBPBanks        string        `name:"sbp-banks" env:"PAYOUTD_SBP_BANKS" placeholder:"FILE" help:"CSV file of the SBP banks, two columns: number and name (default: a small sample; env $$${env})."`
+	FrameAncestors  []string      `env:"PAYOUTD_FRAME_ANCESTORS" placeholder:"ORIGIN" help:"Sites that may show the Receiver's pages in a frame (default: none; env $$${env})."`
 	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
@@ -38,7 +43,8 @@ func (c serveCmd) config() server.Config {
 	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile, KeyCommand: c.KeyCommand, MasterKey: c.MasterKey,
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
-		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
+		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
+		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors,
 		ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}
 }
 

@@ -338,10 +338,11 @@ func (c gateListCmd) Run(ctx context.Context, t terminal) error {
 }
 
 type endpointCmd struct {
-	Add     endpointAddCmd  `cmd:"" help:"Add an endpoint."`
-	List    endpointListCmd `cmd:"" help:"List the endpoints."`
-	Enable  endpointOnCmd   `cmd:"" help:"Take new orders again."`
-	Disable endpointOffCmd  `cmd:"" help:"Refuse new orders; accepted ones go on."`
+	Add     endpointAddCmd   `cmd:"" help:"Add an endpoint."`
+	List    endpointListCmd  `cmd:"" help:"List the endpoints."`
+	Enable  endpointOnCmd    `cmd:"" help:"Take new orders again."`
+	Brand   endpointBrandCmd `cmd:"" help:"Change how the endpoint's pages look to the Receiver."`
+	Disable endpointOffCmd   `cmd:"" help:"Refuse new orders; accepted ones go on."`
 }
 
 type endpointAddCmd struct {
