@@ -154,7 +154,7 @@
 		select.before(box);
 		box.append(input, list);
 		if (select.value) input.value = select.selectedOptions[0].text;
-		let at = -1, shown = [];
+		let at = -1, shown = [], entered = false;
 
 		function close() {
 			list.hidden = true;
@@ -204,12 +204,18 @@
 				if (shown.length) mark(at < 0 ? (step > 0 ? 0 : shown.length - 1) : (at + step + shown.length) % shown.length);
 			} else if (event.key === "Enter" && !list.hidden) {
 				event.preventDefault();
+				entered = true;
 				if (shown[at]) choose(shown[at]);
 				else if (shown.length === 1) choose(shown[0]);
 			} else if (event.key === "Escape") {
 				if (!list.hidden) close();
 				else { input.value = ""; select.value = ""; }
 			}
+		});
+		// The Enter that chose a bank does not send the form as well.
+		input.addEventListener("keypress", event => {
+			if (event.key === "Enter" && entered) event.preventDefault();
+			entered = false;
 		});
 		list.addEventListener("pointerdown", event => event.preventDefault()); // the focus stays
 		input.addEventListener("blur", () => {
