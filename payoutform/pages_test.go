@@ -316,7 +316,7 @@ func TestAPageIsDrawnAsAWholeOrNotAtAll(t *testing.T) {
 
 func TestStorybookServesEveryStory(t *testing.T) {
 	book := Storybook(ourPages(t))
-	for path, status := range map[string]int{"/": 200, "/story/form-card?lang=ru": 200, "/story/none": 404, "/accent.css": 200, "/logo.svg": 200, "/poll/slow": 200, "/events": 204} {
+	for path, status := range map[string]int{"/": 200, "/form-card?lang=ru": 200, "/none": 404, "/accent.css": 200, "/logo.svg": 200, "/poll/slow": 200, "/events": 204} {
 		w := httptest.NewRecorder()
 		book.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if w.Code != status {

@@ -17,7 +17,7 @@ type Story struct {
 
 // The paths of the storybook that stories lead to.
 const (
-	storyPath   = "/story/"
+	storyPath   = "/"
 	storyAssets = "/"
 	storyAccent = "/accent.css"
 	storyLogo   = "/logo.svg"

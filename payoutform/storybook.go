@@ -17,11 +17,11 @@ var storyIndex = template.Must(template.New("index").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Storybook</title>
 <link rel="stylesheet" href="{{.Assets}}page.css"></head>
 <body><main><div class="card"><h1>Every page in every state</h1><ul>
-{{range $story := .Stories}}<li>{{.Name}}:{{range $.Languages}} <a href="/story/{{$story.Name}}?lang={{.}}">{{.Name}}</a>{{end}}</li>
+{{range $story := .Stories}}<li>{{.Name}}:{{range $.Languages}} <a href="/{{$story.Name}}?lang={{.}}">{{.Name}}</a>{{end}}</li>
 {{end}}</ul></div></main></body></html>
 `))
 
-// Storybook serves an index and every story at /story/NAME?lang=, with the
+// Storybook serves an index and every story at /NAME?lang=, with the
 // headers that the real pages have. It needs no database.
 func Storybook(p *Pages) http.Handler {
 	mux := http.NewServeMux()

@@ -80,7 +80,7 @@ func pictures(ctx context.Context, root, folder, story string, lang web.Lang) (i
 					Width: on.width, Height: on.height, DeviceScaleFactor: 1, Mobile: on.mobile}),
 				command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}),
-				chromedp.Navigate(fmt.Sprintf("%s/story/%s?lang=%s", root, story, lang)))
+				chromedp.Navigate(fmt.Sprintf("%s/%s?lang=%s", root, story, lang)))
 			if err != nil {
 				return count, err
 			}

@@ -72,7 +72,7 @@ func (r reader) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (r reader) visit(story string) { r.Helper(); r.do(chromedp.Navigate(r.root + "/story/" + story)) }
+func (r reader) visit(story string) { r.Helper(); r.do(chromedp.Navigate(r.root + "/" + story)) }
 func (r reader) keys(keys string)   { r.Helper(); r.do(chromedp.KeyEvent(keys)) }
 
 // say evaluates an expression to a text.
@@ -219,7 +219,7 @@ func TestFinishGoesBackByItselfOnlyOnce(t *testing.T) {
 	r.is("document.querySelector('[data-soon]').textContent", "")
 	r.visit("finish-approved-return") // the same page, asked for anew
 	time.Sleep(2500 * time.Millisecond)
-	r.is("location.pathname", "/story/finish-approved-return")
+	r.is("location.pathname", "/finish-approved-return")
 	if n := r.posts.Load(); n != 1 {
 		t.Errorf("it went back %d times by itself", n)
 	}
