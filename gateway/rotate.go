@@ -16,13 +16,14 @@ import (
 //
 // The order of its steps keeps every value readable. A new key is in the key
 // file before the database names it; the database names it before old values
-// are sealed again; and an old key is removed only when nothing is under it and
-// nobody seals under it any more. Between the steps it waits until all gateways
-// have followed.
+// are sealed again; nobody stores a value under another key from then on
+// (storage/seal.go); and an old key is removed only when nothing is under it.
+// Between the steps it waits until all gateways have followed, so that none of
+// them meets a value whose key it does not have.
 type Rotation struct {
 	DB       *storage.DB
 	Vault    *vault.Vault
-	Wait     time.Duration // until all gateways have noticed a change and stored what they had sealed before
+	Wait     time.Duration // until all gateways have noticed a change
 	AtOnce   int           // values looked at in one step, so that writers wait for a short transaction only
 	KeepOld  bool          // leave old keys in the key file
 	Now      func() time.Time
@@ -100,7 +101,8 @@ func (r *Rotation) use(ctx context.Context) error {
 }
 
 // resealUntilNoneIsLeft seals again what is under old keys, until a round that
-// began long enough after the change of key finds nothing.
+// began long enough after the change of key finds nothing: there may be gateways
+// of a former version, which stored what they had sealed without asking again.
 func (r *Rotation) resealUntilNoneIsLeft(ctx context.Context) error {
 	for round := 1; round <= roundsMost; round++ {
 		changed, err := r.resealAll(ctx)
@@ -117,7 +119,7 @@ func (r *Rotation) resealUntilNoneIsLeft(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.New("somebody still seals under an old key: look for a gateway that logs \"reload failed\", and rotate again; the old key is kept")
+	return errors.New("somebody still seals under an old key: look for a gateway of a former version, or one that logs \"reload failed\", and rotate again; the old key is kept")
 }
 
 // resealAll goes through all columns, again if a row was locked or changed.

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -195,17 +196,69 @@ func TestOldKeyIsKeptWhenAskedAndTheNextRotationIsANewOne(t *testing.T) {
 	})
 }
 
-// A gateway that does not follow (its key file cannot be read, say) would write
-// what nobody can open any more.
-func TestOldKeyStaysWhileSomebodySealsUnderIt(t *testing.T) {
+// A gateway that does not look (it was stopped, or is cut off) follows at the
+// latest when it stores something.
+func TestGatewayThatDoesNotLookLosesNothing(t *testing.T) {
 	eachSafe(t, func(t *testing.T, s *safe) {
 		deaf, _ := s.open()
 		db, v := s.open()
 		late := 0
+		err := s.rotate(t.Context(), db, v, func(string) {
+			late++
+			s.addParty(deaf, fmt.Sprintf("late-%d", late))
+		})
+		if err != nil || len(v.KeySet().Keys()) != 1 {
+			t.Errorf("%v; the keys are %v", err, v.KeySet().Keys())
+		}
+		s.addParty(deaf, "last")
+		s.readable()
+		s.allUnder(v.Sealing())
+	})
+}
+
+// A gateway that never looked, and was not there during the rotation at all.
+func TestGatewayThatSleptThroughARotationLosesNothing(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		asleep, _ := s.open()
+		db, v := s.open()
+		if err := s.rotate(t.Context(), db, v, nothing); err != nil {
+			t.Fatal(err)
+		}
+		s.addParty(asleep, "late")
+		s.readable()
+		s.allUnder(v.Sealing())
+	})
+}
+
+// storesUnasked stores a control key as a gateway of a former version would,
+// which did not look when it stored.
+func (s *safe) storesUnasked(v *vault.Vault, login string) {
+	s.t.Helper()
+	driver, database := "sqlite", s.database
+	if strings.HasPrefix(database, "postgres") {
+		driver, database = "pgx", strings.Replace(database, "&pool_max_conns=8", "", 1)
+	}
+	sealed, err := v.Seal([]byte(login), "control key of "+login)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	raw, err := sql.Open(driver, database)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer raw.Close()
+	if _, err := raw.ExecContext(s.t.Context(), "UPDATE parties SET control_key_sealed = $1 WHERE login = $2", sealed, login); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestOldKeyStaysWhileSomebodySealsUnderIt(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		deaf, former := s.open()
+		db, v := s.open()
 		err := s.rotate(t.Context(), db, v, func(said string) {
 			if strings.HasPrefix(said, "Waiting") {
-				late++
-				s.addParty(deaf, fmt.Sprintf("late-%d", late))
+				s.storesUnasked(former, "party-0")
 			}
 		})
 		if err == nil || !strings.Contains(err.Error(), "still seals under an old key") || len(v.KeySet().Keys()) != 2 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/vault"
 )
 
 // A Nonce is an oauth_nonce that a party has used.
@@ -54,23 +55,11 @@ type acceptOp struct {
 // Accept stores a request. It shares its commit with other callers.
 func (db *DB) Accept(a Acceptance) (Accepted, error) {
 	o := &acceptOp{Acceptance: a}
-	if a.Order != nil {
-		var err error
-		if o.params, err = db.sealParams(a.Order.ID, a.Order.Params); err != nil {
-			return Accepted{}, err
-		}
-	}
 	if a.Move != nil {
-		var err error
-		if o.move, err = db.newMoveOp(*a.Move); err != nil {
-			return Accepted{}, err
-		}
+		o.move = &moveOp{Move: *a.Move}
 	}
-	if a.CardRef != nil {
-		var err error
-		if o.card, err = db.vault.Seal([]byte(a.CardRef.Card.Reveal()), cardPlace(a.CardRef.ID)); err != nil {
-			return Accepted{}, err
-		}
+	if err := o.seal(db.vault); err != nil {
+		return Accepted{}, fmt.Errorf("accept request: %w", err)
 	}
 	if err := db.commits.submit(&op{accept: o}); err != nil {
 		return Accepted{}, fmt.Errorf("accept request: %w", err)
@@ -81,12 +70,30 @@ func (db *DB) Accept(a Acceptance) (Accepted, error) {
 	return o.result, nil
 }
 
-func (db *DB) sealParams(id payout.OrderID, params map[string]string) ([]byte, error) {
+// seal seals what the request stores, or seals it again.
+func (o *acceptOp) seal(v *vault.Vault) (err error) {
+	if o.Order != nil {
+		if o.params, err = sealParams(v, o.Order.ID, o.Order.Params); err != nil {
+			return err
+		}
+	}
+	if o.CardRef != nil {
+		if o.card, err = seal(v, []byte(o.CardRef.Card.Reveal()), cardPlace(o.CardRef.ID)); err != nil {
+			return err
+		}
+	}
+	if o.move != nil {
+		return o.move.seal(v)
+	}
+	return nil
+}
+
+func sealParams(v *vault.Vault, id payout.OrderID, params map[string]string) ([]byte, error) {
 	plain, err := json.Marshal(params)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", place(id), err)
 	}
-	return db.vault.Seal(plain, place(id))
+	return seal(v, plain, place(id))
 }
 
 // applyNonces stores nonces and returns the acceptances whose nonce is fresh.

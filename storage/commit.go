@@ -1,12 +1,14 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 	"time"
 
 	"payout"
+	"payout/vault"
 )
 
 const (
@@ -24,6 +26,7 @@ const (
 // are tried again one by one: a caller whose own rows are refused fails alone.
 type committer struct {
 	engine engine
+	vault  *vault.Vault
 	queue  chan *op
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards closed against submit
@@ -38,11 +41,12 @@ type op struct {
 	postpone *postponeOp
 	attempt  *attemptOp
 	claim    *claimOp
+	unsealed error // why the op was left out of its batch: it cannot be sealed as it must be
 	done     chan error
 }
 
-func startCommitter(e engine, workers int) *committer {
-	c := &committer{engine: e, queue: make(chan *op, queueMax)}
+func startCommitter(e engine, v *vault.Vault, workers int) *committer {
+	c := &committer{engine: e, vault: v, queue: make(chan *op, queueMax)}
 	for range workers {
 		c.done.Go(c.run)
 	}
@@ -96,12 +100,16 @@ func (c *committer) run() {
 		err := c.commit(batch)
 		alone := len(batch) > 1 && c.refused(err)
 		for _, o := range batch {
+			if o.unsealed != nil {
+				o.done <- o.unsealed // nothing of it was sent to the database
+				continue
+			}
 			if alone {
 				err = c.commit([]*op{o})
 				// One that is not merely refused will meet the others too.
 				alone = err == nil || c.refused(err)
 			}
-			o.done <- err
+			o.done <- cmp.Or(o.unsealed, err)
 		}
 	}
 }
@@ -144,14 +152,17 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 	return batch
 }
 
-// commit stores a batch in one transaction. After an error nothing of it is
-// stored, unless the error is ErrUnknown.
+// commit stores a batch in one transaction, without the ops that have become
+// unsealed. After an error nothing of it is stored, unless the error is ErrUnknown.
 func (c *committer) commit(batch []*op) error {
 	tx, ctx, err := begin(c.engine)
 	if err != nil {
 		return err
 	}
 	defer tx.rollback()
+	if batch, err = c.sealed(ctx, tx, batch); err != nil {
+		return err
+	}
 	if err := apply(ctx, tx, batch); err != nil {
 		return err
 	}

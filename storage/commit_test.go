@@ -84,7 +84,7 @@ func openSick(t *testing.T) (*DB, *sickEngine) {
 	}
 	sick := &sickEngine{engine: db.engine}
 	db.commits.stop()
-	db.engine, db.commits = sick, startCommitter(sick, 1)
+	db.engine, db.commits = sick, startCommitter(sick, db.vault, 1)
 	return db, sick
 }
 
@@ -167,7 +167,7 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 			if sick.begins != test.begins {
 				t.Errorf("%d transactions, want %d", sick.begins, test.begins)
 			}
-			db.commits = startCommitter(sick, 1) // for Close
+			db.commits = startCommitter(sick, db.vault, 1) // for Close
 		})
 	}
 }

@@ -65,7 +65,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	}
 	db.serials = block{name: "serial"}
 	db.orders = block{name: "order"}
-	db.commits = startCommitter(db.engine, committers)
+	db.commits = startCommitter(db.engine, v, committers)
 	return db, nil
 }
 

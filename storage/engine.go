@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"strings"
+
+	"payout/vault"
 )
 
 // An engine is one of the two databases. Everything above it is written once:
@@ -36,6 +38,10 @@ type conn interface {
 	// each runs one statement for many rows of arguments, in one round trip
 	// where there is a network, and tells how many rows each one affected.
 	each(ctx context.Context, sql string, args [][]any) (affected []int64, err error)
+	// holdKey keeps the sealing key as it is until the transaction ends, and reads
+	// it as it is then; changeKey waits for those who hold it.
+	holdKey(context.Context) (vault.KeyID, error)
+	changeKey(context.Context) error
 	commit(context.Context) error
 	rollback()
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"payout/vault"
 )
 
 // Exchange is what Reseal does after it has read: each exchange is an id, the
@@ -26,7 +28,7 @@ func ConnectTimeout(ctx context.Context, dsn string) (time.Duration, error) {
 func Sicken(db *DB) (cut func(n int, stored bool)) {
 	sick := &sickEngine{engine: db.engine}
 	db.commits.stop()
-	db.engine, db.commits = sick, startCommitter(sick, 1)
+	db.engine, db.commits = sick, startCommitter(sick, db.vault, 1)
 	return func(n int, stored bool) {
 		sick.set(func(e *sickEngine) { e.cutAt, e.stored = n, stored })
 	}
@@ -69,3 +71,13 @@ func MigrateTo(ctx context.Context, db *DB, version int64) error {
 	_, err = provider.UpTo(ctx, version)
 	return err
 }
+
+// Waiting counts those who wait for the sealing key in a PostgreSQL database.
+func Waiting(ctx context.Context, db *DB) (n int64, err error) {
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&n) }, `SELECT count(*) FROM pg_locks
+		WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	return n, err
+}
+
+// HoldKey does what a commit with sealed values does first.
+func HoldKey(ctx context.Context, tx *Tx) (vault.KeyID, error) { return tx.conn.holdKey(ctx) }

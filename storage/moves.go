@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/vault"
 )
 
 // A Move takes an order from one stage to the next: order, history,
@@ -43,22 +44,19 @@ type moveOp struct {
 	moved       bool
 }
 
-func (db *DB) newMoveOp(m Move) (*moveOp, error) {
-	o := &moveOp{Move: m}
-	if m.Callback != nil {
-		var err error
-		o.callbackURL, err = db.vault.Seal([]byte(m.Callback.URL.Reveal()), callbackPlace(m.OrderID))
-		if err != nil {
-			return nil, err
+// seal seals what the move stores, or seals it again.
+func (o *moveOp) seal(v *vault.Vault) (err error) {
+	if o.Callback != nil {
+		if o.callbackURL, err = seal(v, []byte(o.Callback.URL.Reveal()), callbackPlace(o.OrderID)); err != nil {
+			return err
 		}
 	}
-	if m.Receiver != nil {
-		var err error
-		if o.params, err = db.sealParams(m.OrderID, m.Receiver.Params); err != nil {
-			return nil, err
+	if o.Receiver != nil {
+		if o.params, err = sealParams(v, o.OrderID, o.Receiver.Params); err != nil {
+			return err
 		}
 	}
-	return o, nil
+	return nil
 }
 
 func callbackPlace(id payout.OrderID) string { return "callback of order " + id.String() }
@@ -66,9 +64,9 @@ func callbackPlace(id payout.OrderID) string { return "callback of order " + id.
 // Move moves an order; moved is false when the move was lost. It shares its
 // commit with other callers.
 func (db *DB) Move(m Move) (moved bool, err error) {
-	o, err := db.newMoveOp(m)
-	if err != nil {
-		return false, err
+	o := &moveOp{Move: m}
+	if err := o.seal(db.vault); err != nil {
+		return false, fmt.Errorf("move %s by %s: %w", place(m.OrderID), m.Event, err)
 	}
 	if err := db.commits.submit(&op{move: o}); err != nil {
 		return false, fmt.Errorf("move %s by %s: %w", place(m.OrderID), m.Event, err)

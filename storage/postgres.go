@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payout/vault"
 )
 
 // A postgresEngine is a pool of connections to PostgreSQL.
@@ -142,6 +144,34 @@ func (c *postgresConn) each(ctx context.Context, sql string, args [][]any) ([]in
 
 func (c *postgresConn) query(ctx context.Context, sql string, args ...any) (rows, error) {
 	return c.tx.Query(ctx, c.e.text(sql), args...)
+}
+
+// sealingKeyLock is the number of the advisory lock that those who store sealed
+// values share, and that who changes the sealing key has alone. A lock of its row
+// would do, but each batch would write it; and there may be no row yet.
+const sealingKeyLock = rotationLock + 1
+
+// holdKey sends two statements in one round trip. They must be two: one statement
+// sees what was committed before it began, and not what it has waited for.
+func (c *postgresConn) holdKey(ctx context.Context) (vault.KeyID, error) {
+	var id int64
+	batch := new(pgx.Batch)
+	batch.Queue("SELECT pg_advisory_xact_lock_shared($1)", int64(sealingKeyLock))
+	batch.Queue(readSealingKey, sealingKey).QueryRow(func(row pgx.Row) error {
+		if err := row.Scan(&id); !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return nil
+	})
+	if err := c.tx.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, fmt.Errorf("read sealing key: %w", err)
+	}
+	return vault.KeyID(id), nil
+}
+
+func (c *postgresConn) changeKey(ctx context.Context) error {
+	_, err := c.exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(sealingKeyLock))
+	return err
 }
 
 func (c *postgresConn) commit(ctx context.Context) error { return c.tx.Commit(ctx) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"payout"
 	"payout/vault"
@@ -37,20 +38,29 @@ func SealedColumns() []SealedColumn {
 // sealed under: in the database, so that all nodes change it together.
 const sealingKey = "sealing-key"
 
+const readSealingKey = "SELECT next FROM counters WHERE name = $1"
+
 // SealingKey reads which key the database wants new values sealed under; 0 when
 // it was never changed, and the key set's primary is meant.
 func (db *DB) SealingKey(ctx context.Context) (vault.KeyID, error) {
+	return sealingKeyOf(ctx, db.engine.reader())
+}
+
+func sealingKeyOf(ctx context.Context, q querier) (vault.KeyID, error) {
 	var id int64
-	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&id) },
-		"SELECT next FROM counters WHERE name = $1", sealingKey)
+	err := readOne(ctx, q, func(r rows) error { return r.Scan(&id) }, readSealingKey, sealingKey)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return 0, fmt.Errorf("read sealing key: %w", err)
 	}
 	return vault.KeyID(id), nil
 }
 
-// SetSealingKey makes all nodes seal under another key, when they look next.
+// SetSealingKey makes all nodes seal under another key. It waits for the commits
+// under way that were sealed under the former one; no later one is.
 func (tx *Tx) SetSealingKey(id vault.KeyID) error {
+	if err := tx.conn.changeKey(tx.ctx); err != nil {
+		return fmt.Errorf("wait for commits under the former sealing key: %w", err)
+	}
 	_, err := tx.conn.exec(tx.ctx, `INSERT INTO counters (name, next) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET next = excluded.next`, sealingKey, int64(id))
 	if err != nil {
@@ -152,6 +162,14 @@ func (db *DB) exchange(ctx context.Context, c SealedColumn, args [][]any) ([]int
 	defer tx.rollback()
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	// A rotation that has lost its lock unnoticed must not bring a former key back.
+	wanted, err := tx.holdKey(own)
+	if err != nil {
+		return nil, err
+	}
+	if wanted != anyKey && slices.ContainsFunc(args, func(row []any) bool { return stale(row[1].([]byte), wanted) }) {
+		return nil, fmt.Errorf("the sealing key has changed to %s meanwhile", wanted)
 	}
 	affected, err := tx.each(own, "UPDATE "+c.table+" SET "+c.column+" = $2 WHERE id = $1 AND "+c.column+` = $3
 		AND id IN (SELECT id FROM `+c.table+" WHERE id = $1 {{skip locked}})", args)

@@ -44,7 +44,7 @@ func (tx *Tx) insert(what, sql string, args ...any) (int64, error) {
 
 // AddParty stores a Connecting Party, without keys, and returns its id.
 func (tx *Tx) AddParty(p payout.ConnectingParty) (payout.PartyID, error) {
-	sealed, err := tx.db.vault.Seal([]byte(p.ControlKey.Reveal()), controlKeyPlace(p.Login))
+	sealed, err := tx.seal([]byte(p.ControlKey.Reveal()), controlKeyPlace(p.Login))
 	if err != nil {
 		return 0, err
 	}
@@ -85,7 +85,7 @@ func (tx *Tx) AddGate(g payout.Gate) (payout.GateID, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return 0, fmt.Errorf("add gate: %w", err)
 	}
-	sealed, err := tx.db.vault.Seal(settings, settingsPlace(g.Name))
+	sealed, err := tx.seal(settings, settingsPlace(g.Name))
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +102,7 @@ func (tx *Tx) AddEndpoint(e payout.Endpoint) (payout.EndpointID, error) {
 	if err != nil {
 		return 0, err
 	}
-	sealed, err := tx.db.vault.Seal([]byte(e.CallbackURL), endpointPlace(payout.EndpointID(id)))
+	sealed, err := tx.seal([]byte(e.CallbackURL), endpointPlace(payout.EndpointID(id)))
 	if err != nil {
 		return 0, err
 	}

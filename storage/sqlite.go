@@ -12,6 +12,8 @@ import (
 
 	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"payout/vault"
 )
 
 const (
@@ -220,6 +222,11 @@ func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows,
 	}
 	return sqlRowsOf(s.QueryContext(ctx, args...))
 }
+
+// holdKey only reads: nobody else writes while this transaction runs.
+func (c *sqliteConn) holdKey(ctx context.Context) (vault.KeyID, error) { return sealingKeyOf(ctx, c) }
+
+func (c *sqliteConn) changeKey(context.Context) error { return nil }
 
 func (c *sqliteConn) commit(ctx context.Context) error {
 	_, err := c.exec(ctx, "COMMIT")

@@ -63,7 +63,7 @@ func useOf(k vault.Key, sealing vault.KeyID) string {
 
 type vaultRotateCmd struct {
 	stored
-	Wait    time.Duration `default:"30s" help:"Wait between the steps, until every gateway has followed and has stored what it had sealed (default: ${default})."`
+	Wait    time.Duration `default:"30s" help:"Wait between the steps, until every gateway has looked for the new key (serve --reload-every). With a shorter wait nothing is lost, but a gateway that has not looked may refuse requests for a moment (default: ${default})."`
 	AtOnce  int           `default:"200" help:"Values in one transaction (default: ${default})."`
 	KeepOld bool          `help:"Leave the old keys in the key file, for reading old backups."`
 }
