@@ -20,6 +20,9 @@ func ParseCardNumber(s string) (CardNumber, error) {
 	if len(s) < 16 || len(s) > 19 {
 		return "", errors.New("must have 16 to 19 digits")
 	}
+	if s[0] == '0' {
+		return "", errors.New("must not begin with 0") // ISO/IEC 7812-1 gives 0 to no issuer of payment cards
+	}
 	if !luhn(s) {
 		return "", errors.New("has a wrong check digit: one of its digits is mistyped")
 	}

@@ -19,6 +19,7 @@ func TestCardNumberHas16To19DigitsAndARightCheckDigit(t *testing.T) {
 		"378282246310005":      "16 to 19", // 15 digits
 		"62000000000000000005": "16 to 19", // 20 digits
 		"4444555566661112":     "check digit",
+		"0000000000000000":     "begin with 0",
 		"4444555566661121":     "check digit", // two digits changed places
 		"4444 5555 6666 1111":  "digits only",
 		"4444-5555-6666-1111":  "digits only",

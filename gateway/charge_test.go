@@ -156,3 +156,25 @@ func TestSaleIsRefusedWhereNobodyAcquires(t *testing.T) {
 		t.Errorf("%d orders, %v", len(orders), err)
 	}
 }
+
+// A bank's refusal that comes when the card code is gone already is the outcome:
+// no other gate of the chain could charge the card without its code.
+func TestLateRefusalOfAChargeIsTheBanks(t *testing.T) {
+	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Accepted("tx") })
+	h.Processors["rail"] = refusing{rail}
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = workUntil(t, h.Gateway, clock, o.ID)
+	if o.Stage != payout.Declined || o.ErrorCode != payout.CodeInsufficientFunds || len(rail.codes) != 1 {
+		t.Errorf("the order is %s with %d after %d charges", o.Stage, o.ErrorCode, len(rail.codes))
+	}
+}
+
+// A refusing acquirer declines when it is asked, for a reason that another need not share.
+type refusing struct{ *acquirer }
+
+func (refusing) Status(context.Context, processor.Payment) processor.Outcome {
+	return processor.DeclinedTryNext(payout.CodeInsufficientFunds, "Declined: insufficient funds")
+}

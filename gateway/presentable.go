@@ -72,7 +72,7 @@ func receiverHider(o *payout.Order) *strings.Replacer {
 			continue
 		}
 		values := []string{value}
-		if name == spec.ReceiverPhone.Name {
+		if name == spec.ReceiverPhone.Name || name == spec.SenderPhone.Name || name == spec.SenderCellPhone.Name {
 			values = append(values, spec.PhoneDigits(value))
 		}
 		for _, v := range values {

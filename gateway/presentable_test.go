@@ -12,12 +12,13 @@ import (
 // Rails quote what they were sent, and send what no column and no reply can hold.
 func TestWhatARailWritesIsMadeFit(t *testing.T) {
 	o := &payout.Order{Params: map[string]string{"account_number": "1234567890", "account_name": "John Q. Public",
-		"receiver_phone": "+7 (916) 123-45-67", "receiver_first_name": "Al", "order_desc": "Rent for May"}}
+		"receiver_phone": "+7 (916) 123-45-67", "phone": "+1 206 358-20-43", "cell_phone": "+1 206 358-20-44", "receiver_first_name": "Al", "order_desc": "Rent for May"}}
 	for _, test := range []struct{ text, want string }{
 		{"Insufficient funds", "Insufficient funds"},
 		{"account 1234567890 of John Q. Public", "account ******7890 of **********blic"},
 		{"no phone 79161234567", "no phone *******4567"},
 		{"no phone +7 (916) 123-45-67", "no phone **************5-67"},
+		{"sender 12063582043 or 12063582044", "sender *******2043 or *******2044"},
 		{"Al paid Rent for May", "Al paid Rent for May"}, // too short to hide; not sensitive
 		{"a\x00b\r\nc\xffd\u0085e", "abcde"},
 		{"account 12345\n67890 of John\x00 Q. Public", "account ******7890 of **********blic"},

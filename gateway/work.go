@@ -284,6 +284,9 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 // the order's stage moves it; any other leaves it to be asked about again.
 func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
+	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known {
+		gate = nil // no other gate could charge the card without its code
+	}
 	event := eventOf(outcome, gate != nil)
 	to, ok := o.Stage.Next(event)
 	if !ok {

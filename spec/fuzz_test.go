@@ -64,8 +64,10 @@ func checkAgain(t *testing.T, c *Command, r *Request) {
 	for name, value := range r.Values() {
 		pairs = append(pairs, sign.Pair{Name: name, Value: value})
 	}
-	if code := r.Text(CVV2); code != "" {
-		pairs = append(pairs, sign.Pair{Name: CVV2.Name, Value: code}) // it is not remembered
+	for _, u := range c.Params {
+		if value := r.Text(u.Param); u.Transient && value != "" {
+			pairs = append(pairs, sign.Pair{Name: u.Name, Value: value}) // it is not remembered
+		}
 	}
 	form, err := sign.ParseForm(sign.EncodeForm(pairs))
 	if err != nil {

@@ -17,7 +17,7 @@ var (
 	ByRequestSN = &Param{Name: "by-request-sn", Kind: Serial, Min: 36, Max: 36,
 		Doc:    T("Serial number of an earlier request about this order; the reply tells the state of that request's transaction.", "Серийный номер более раннего запроса по этому заказу; в ответе будет состояние его транзакции."),
 		Sample: "00000000-0000-0000-0000-000002e2c322", Source: "1.1.5"}
-	ControlSum = &Param{Name: "control", Kind: Line, Max: 128, Sensitive: true,
+	ControlSum = &Param{Name: "control", Kind: Line, Max: 128, Sensitive: true, Transient: true,
 		Doc:    T("SHA-1 checksum that authenticates the request.", "Контрольная сумма SHA-1, удостоверяющая запрос."),
 		Sample: "c52cfb609f20a3677eb280cc4709278ea8f7024c", Source: "1.1.5"}
 )
