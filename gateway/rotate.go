@@ -92,12 +92,31 @@ func (r *Rotation) use(ctx context.Context) error {
 	if err := r.wait(ctx, "until every gateway has the new key"); err != nil {
 		return err
 	}
+	if err := r.Vault.CheckFile(newest); err != nil {
+		return fmt.Errorf("%w. Has something put the key file back (configuration management, a backup)? "+
+			"In the database nothing has changed; stop what does so, and rotate again", err)
+	}
 	err := r.DB.Transact(ctx, r.Now(), func(tx *storage.Tx) error { return tx.SetSealingKey(newest) })
 	if err != nil {
 		return err
 	}
 	r.sayf("New values are sealed under key %s.", newest)
-	return r.DB.FollowKey(ctx)
+	return errors.Join(r.keepFile(), r.DB.FollowKey(ctx))
+}
+
+// keepFile looks whether the key file still has the newest key, which values are
+// sealed under already, and writes it again if not: no file at all might have it.
+// Then the rotation stops, because what is put back once is put back again.
+func (r *Rotation) keepFile() error {
+	set := r.Vault.KeySet()
+	lacks := r.Vault.CheckFile(set.Newest())
+	if !errors.Is(lacks, vault.ErrLacksKey) {
+		return lacks
+	}
+	if err := r.Vault.Replace(set); err != nil {
+		return fmt.Errorf("%w, which values are sealed under already, and it cannot be written again: %w", lacks, err)
+	}
+	return fmt.Errorf("%w, which values are sealed under already, so it is written again. Stop what has put it back (configuration management, a backup), and rotate again", lacks)
 }
 
 // resealUntilNoneIsLeft seals again what is under old keys, until a round that
@@ -116,6 +135,9 @@ func (r *Rotation) resealUntilNoneIsLeft(ctx context.Context) error {
 			return nil
 		}
 		if err := r.wait(ctx, "until every gateway seals under the new key"); err != nil {
+			return err
+		}
+		if err := r.keepFile(); err != nil {
 			return err
 		}
 	}

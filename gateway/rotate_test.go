@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -305,6 +306,51 @@ func TestNodeWithoutTheNewKeyStoresNothing(t *testing.T) {
 		}
 		s.allUnder(v.Sealing())
 	})
+}
+
+// Configuration management, say, puts the key file back, without the new key.
+func TestRotationStopsWhenTheKeyFileIsPutBack(t *testing.T) {
+	for _, test := range []struct {
+		wait int    // during which it is put back
+		want string // of the error
+		keys int    // in the file then
+	}{{1, "nothing has changed", 1}, {2, "written again", 2}} {
+		eachSafe(t, func(t *testing.T, s *safe) {
+			before, err := os.ReadFile(s.key.File)
+			if err != nil {
+				t.Fatal(err)
+			}
+			running, _ := s.open()
+			db, v := s.open()
+			waits := 0
+			err = s.rotate(t.Context(), db, v, func(said string) {
+				if !strings.HasPrefix(said, "Waiting") {
+					return
+				}
+				if waits++; waits == test.wait {
+					if err := errors.Join(running.FollowKey(t.Context()), os.WriteFile(s.key.File, before, 0o600)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("put back in wait %d: %v", test.wait, err)
+			}
+			s.readable()
+			if err := running.FollowKey(t.Context()); err != nil {
+				t.Error(err)
+			}
+			s.addParty(running, "meanwhile")
+			db, v = s.open()
+			if got := len(v.KeySet().Keys()); got != test.keys {
+				t.Errorf("put back in wait %d: %d keys, want %d", test.wait, got, test.keys)
+			}
+			if err := s.rotate(t.Context(), db, v, nothing); err != nil {
+				t.Error(err)
+			}
+			s.allUnder(v.Sealing())
+		})
+	}
 }
 
 func TestSecondRotationAtOnceIsRefused(t *testing.T) {

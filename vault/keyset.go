@@ -133,6 +133,16 @@ func (s *KeySet) Has(id KeyID) bool {
 	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.ID == id })
 }
 
+// mark returns what two key sets have in common when they are of one database: a
+// hash, since the key of the hashes never changes.
+func (s *KeySet) mark() ([]byte, error) {
+	hashes, err := prf.NewPRFSet(s.hash)
+	if err != nil {
+		return nil, errors.New("its hashing key cannot be used")
+	}
+	return hashes.ComputePrimaryPRF([]byte("same"), hashSize)
+}
+
 // Primary returns the key that the set itself names for new values.
 func (s *KeySet) Primary() KeyID {
 	return s.keys[slices.IndexFunc(s.keys, func(k Key) bool { return k.Primary })].ID

@@ -13,6 +13,9 @@ import (
 // where it is kept.
 var ErrNoFile = errors.New("the master key is not in a key file")
 
+// ErrLacksKey says that the key file is a former one: somebody has put it back.
+var ErrLacksKey = errors.New("the master key file does not have a key that it had before")
+
 // KeySet returns the master key that the vault has now.
 func (v *Vault) KeySet() *KeySet { return v.keys.Load().set }
 
@@ -55,8 +58,8 @@ func (v *Vault) Reload() error {
 	return v.reload(v.keys.Load().lacking)
 }
 
-// reload reads the key file if it has changed. It must have the wanted key, or
-// the one that is in use.
+// reload reads the key file if it has changed. It must have the wanted key if the
+// vault has it, which may be the last one that has; otherwise the one in use.
 func (v *Vault) reload(wanted KeyID) error {
 	if !v.HasFile() {
 		return nil
@@ -71,11 +74,14 @@ func (v *Vault) reload(wanted KeyID) error {
 	if os.SameFile(info, v.file) && info.ModTime().Equal(v.file.ModTime()) && info.Size() == v.file.Size() {
 		return nil
 	}
-	set, info, err := readKeyFile(v.path)
+	set, info, err := v.readFile()
 	if err != nil {
 		return err
 	}
 	now := v.keys.Load()
+	if now.set.Has(wanted) && !set.Has(wanted) {
+		return fmt.Errorf("%w: key %s; %s has changed and is not used", ErrLacksKey, wanted, v.path)
+	}
 	sealing, lacking := now.sealing, now.lacking
 	if set.Has(wanted) {
 		sealing, lacking = wanted, 0
@@ -85,25 +91,40 @@ func (v *Vault) reload(wanted KeyID) error {
 		return fmt.Errorf("master key file %s has changed and is not used: %w", v.path, err)
 	}
 	k.lacking = lacking
-	same, err := sameHashes(now, k)
-	if err != nil {
-		return err
-	}
-	if !same {
-		return fmt.Errorf("master key file %s has changed and is not used: it is the key of another database", v.path)
-	}
 	v.keys.Store(k)
 	v.file = info
 	return nil
 }
 
-// sameHashes reports whether two key sets make the same hashes. The key of the
-// hashes never changes: it tells which database a key set belongs to.
-func sameHashes(a, b *keys) (bool, error) {
-	of := func(k *keys) ([]byte, error) { return k.hashes.ComputePrimaryPRF([]byte("same"), hashSize) }
-	first, err1 := of(a)
-	second, err2 := of(b)
-	return bytes.Equal(first, second), errors.Join(err1, err2)
+// readFile reads the key file, which must belong to the vault's database: the
+// key of the hashes never changes, and tells which one that is.
+func (v *Vault) readFile() (*KeySet, fs.FileInfo, error) {
+	set, info, err := readKeyFile(v.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err1 := set.mark()
+	ours, err2 := v.KeySet().mark()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, nil, err
+	}
+	if !bytes.Equal(theirs, ours) {
+		return nil, nil, fmt.Errorf("master key file %s is not used: it is the key of another database", v.path)
+	}
+	return set, info, nil
+}
+
+// CheckFile reads the key file, if there is one, and returns an error unless it
+// has a key now; ErrLacksKey when it is a former file, and may be written again.
+func (v *Vault) CheckFile(id KeyID) error {
+	if !v.HasFile() {
+		return nil
+	}
+	set, _, err := v.readFile()
+	if err == nil && !set.Has(id) {
+		err = fmt.Errorf("%w: key %s", ErrLacksKey, id)
+	}
+	return err
 }
 
 // Replace writes another key set into the key file and uses it: at any moment

@@ -218,6 +218,54 @@ func TestUnusableKeyFileLeavesARunningVaultAlone(t *testing.T) {
 	}
 }
 
+// Configuration management, say, puts a former key file back. A gateway that has
+// the key that is wanted must not forget it: it may be the last one that has it.
+func TestKeyFileThatWasPutBackDoesNotTakeTheWantedKeyAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	v := openFile(t, path)
+	before := must[[]byte](t)(os.ReadFile(path))
+	more := must[*KeySet](t)(v.KeySet().WithNewKey(noon))
+	if err := v.Replace(more); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.CheckFile(more.Newest()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.CheckFile(more.Newest()); !errors.Is(err, ErrLacksKey) {
+		t.Errorf("looked for the new key: %v", err)
+	}
+	if err := v.Follow(more.Newest()); !errors.Is(err, ErrLacksKey) {
+		t.Errorf("the file lacks the key, and that is not told: %v", err)
+	}
+	if got := KeyOf(seal(t, v)); got != more.Newest() {
+		t.Errorf("seals under %s, want %s", got, more.Newest())
+	}
+	if err := v.Replace(v.KeySet()); err != nil || v.CheckFile(more.Newest()) != nil {
+		t.Errorf("written again: %v, %v", err, v.CheckFile(more.Newest()))
+	}
+}
+
+func TestKeyFileOfAnotherDatabaseIsNotAFormerOne(t *testing.T) {
+	path, other := filepath.Join(t.TempDir(), "master.key"), filepath.Join(t.TempDir(), "other.key")
+	v := openFile(t, path)
+	openFile(t, other)
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.CheckFile(v.Sealing()); err == nil || errors.Is(err, ErrLacksKey) {
+		t.Errorf("it may be overwritten: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.CheckFile(v.Sealing()); err == nil {
+		t.Error("a file that is gone has the key")
+	}
+}
+
 func TestKeyComesFromTextOrCommandWithoutATrace(t *testing.T) {
 	text := must[[]byte](t)(must[*KeySet](t)(NewKeySet()).Text())
 	file := filepath.Join(t.TempDir(), "key")
