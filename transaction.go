@@ -48,6 +48,8 @@ type Transaction struct {
 	ProcessorTxID string // the rail's own id
 	RRN           string // retrieval reference number (ISO 8583 field 37)
 	ApprovalCode  string
+	ECI           string // electronic commerce indicator, of charges
+	Advice        string // the wire's motivational-message
 	ErrorCode     ErrCode
 	ErrorMessage  string
 

@@ -144,6 +144,8 @@ func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) 
 		reply.Set(spec.FieldProcessorTxID, t.ProcessorTxID).
 			Set(spec.FieldRRN, t.RRN).
 			Set(spec.FieldApprovalCode, t.ApprovalCode).
+			Set(spec.FieldECI, t.ECI).
+			Set(spec.FieldMotivational, t.Advice).
 			Set(spec.FieldProcessingDate, h.date(t.EndedAt))
 	}
 	if o.ErrorCode != 0 {

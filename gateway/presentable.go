@@ -23,7 +23,8 @@ const railTextMost = 255 // characters of a rail's text that are kept
 func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
 	hide := receiverHider(o)
 	outcome.TxID, outcome.RRN, outcome.ApprovalCode = clean(outcome.TxID), clean(outcome.RRN), clean(outcome.ApprovalCode)
-	outcome.Text = clean(hide.Replace(printable(outcome.Text)))
+	outcome.ECI = clean(outcome.ECI)
+	outcome.Text, outcome.Advice = clean(hide.Replace(printable(outcome.Text))), clean(hide.Replace(printable(outcome.Advice)))
 	if outcome.Err != nil {
 		// The error itself could be printed with what it wraps.
 		outcome.Err = errors.New(clean(hide.Replace(printable(outcome.Err.Error()))))
@@ -36,7 +37,9 @@ func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
 func withoutCode(outcome processor.Outcome, code payout.Secret) processor.Outcome {
 	alone := regexp.MustCompile(`(^|[^0-9])` + regexp.QuoteMeta(code.Reveal()) + `($|[^0-9])`)
 	hide := func(text string) string { return alone.ReplaceAllString(text, "$1***$2") }
-	outcome.TxID, outcome.RRN, outcome.ApprovalCode, outcome.Text = hide(outcome.TxID), hide(outcome.RRN), hide(outcome.ApprovalCode), hide(outcome.Text)
+	for _, text := range []*string{&outcome.TxID, &outcome.RRN, &outcome.ApprovalCode, &outcome.ECI, &outcome.Advice, &outcome.Text} {
+		*text = hide(*text)
+	}
 	if outcome.Err != nil {
 		outcome.Err = errors.New(hide(outcome.Err.Error()))
 	}

@@ -25,8 +25,8 @@ func TestWhatARailWritesIsMadeFit(t *testing.T) {
 		{strings.Repeat("ы", 255), strings.Repeat("ы", 255)},
 		{strings.Repeat("ы", 256), strings.Repeat("ы", 255)},
 	} {
-		got := presentable(o, processor.Outcome{Text: test.text, Err: errors.New(test.text)})
-		if got.Text != test.want || got.Err.Error() != test.want {
+		got := presentable(o, processor.Outcome{Text: test.text, Advice: test.text, Err: errors.New(test.text)})
+		if got.Text != test.want || got.Advice != test.want || got.Err.Error() != test.want {
 			t.Errorf("%q became %q and the error %q, want %q", test.text, got.Text, got.Err, test.want)
 		}
 	}
@@ -47,8 +47,8 @@ func TestLongerValueIsHiddenBeforeOneThatBeginsIt(t *testing.T) {
 func TestQuotedCardCodeIsHidden(t *testing.T) {
 	for text, want := range map[string]string{"123": "***", "wrong code 123.": "wrong code ***.", "cvv=123 of 1234": "cvv=*** of 1234",
 		"ref 9123": "ref 9123", "": ""} {
-		got := withoutCode(processor.Outcome{Text: text, RRN: text, TxID: text, ApprovalCode: text, Err: errors.New(text)}, "123")
-		if got.Text != want || got.RRN != want || got.TxID != want || got.ApprovalCode != want || got.Err.Error() != want {
+		got := withoutCode(processor.Outcome{Text: text, Advice: text, RRN: text, TxID: text, ApprovalCode: text, Err: errors.New(text)}, "123")
+		if got.Text != want || got.Advice != want || got.RRN != want || got.TxID != want || got.ApprovalCode != want || got.Err.Error() != want {
 			t.Errorf("%q became %+v, want %q", text, got, want)
 		}
 	}

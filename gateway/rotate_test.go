@@ -231,24 +231,34 @@ func TestGatewayThatSleptThroughARotationLosesNothing(t *testing.T) {
 	})
 }
 
-// storesUnasked stores a control key as a gateway of a former version would,
-// which did not look when it stored.
-func (s *safe) storesUnasked(v *vault.Vault, login string) {
+// raw opens the database without the storage.
+func (s *safe) raw() *sql.DB {
 	s.t.Helper()
 	driver, database := "sqlite", s.database
 	if strings.HasPrefix(database, "postgres") {
 		driver, database = "pgx", strings.Replace(database, "&pool_max_conns=8", "", 1)
 	}
+	db, err := sql.Open(driver, database)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return db
+}
+
+// storesUnasked stores a control key as a gateway of a former version would,
+// which did not look when it stored.
+func (s *safe) storesUnasked(v *vault.Vault, login string) {
+	s.t.Helper()
 	sealed, err := v.Seal([]byte(login), "control key of "+login)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	raw, err := sql.Open(driver, database)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer raw.Close()
-	if _, err := raw.ExecContext(s.t.Context(), "UPDATE parties SET control_key_sealed = $1 WHERE login = $2", sealed, login); err != nil {
+	if _, err := s.raw().ExecContext(s.t.Context(), "UPDATE parties SET control_key_sealed = $1 WHERE login = $2", sealed, login); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -351,6 +361,70 @@ func TestRotationStopsWhenTheKeyFileIsPutBack(t *testing.T) {
 			s.allUnder(v.Sealing())
 		})
 	}
+}
+
+func TestRotationTellsOfALockedRowAndLeavesItAWhile(t *testing.T) {
+	s := newSafe(t, storagetest.Postgres(t))
+	held, err := s.raw().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Rollback()
+	if _, err := held.ExecContext(t.Context(), "SELECT 1 FROM parties WHERE login = 'party-3' FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	const told = "1 values are in rows that others hold"
+	db, v := s.open()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	steps := 0 // after it has told
+	err = s.rotate(ctx, db, v, func(said string) {
+		switch {
+		case strings.HasPrefix(said, told):
+			stop()
+		case ctx.Err() != nil:
+			steps++
+		}
+	})
+	if !errors.Is(err, context.Canceled) || steps > 0 {
+		t.Errorf("stopped while it pauses: %v after %d steps", err, steps)
+	}
+	count := 0
+	err = s.rotate(t.Context(), db, v, func(said string) {
+		if strings.HasPrefix(said, told) {
+			count++
+			if err := held.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err != nil || count != 1 {
+		t.Errorf("told %d times, %v", count, err)
+	}
+	s.allUnder(v.Sealing())
+}
+
+// What was proved is that all is under one key; no other one may be kept alone.
+func TestKeyThatIsAddedAtTheEndOfARotationIsNotKeptAlone(t *testing.T) {
+	eachSafe(t, func(t *testing.T, s *safe) {
+		db, v := s.open()
+		err := s.rotate(t.Context(), db, v, func(said string) {
+			if !strings.HasPrefix(said, "All ") {
+				return
+			}
+			more, err := v.KeySet().WithNewKey(time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Replace(more); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), "all keys are kept") || len(v.KeySet().Keys()) != 3 {
+			t.Errorf("%v; the keys are %v", err, v.KeySet().Keys())
+		}
+		s.readable()
+	})
 }
 
 func TestSecondRotationAtOnceIsRefused(t *testing.T) {

@@ -301,7 +301,7 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 	}
 	now := g.Now()
 	closes := &payout.Transaction{OrderID: o.ID, Attempt: o.Attempts, Stage: to, ProcessorTxID: outcome.TxID,
-		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
+		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ECI: outcome.ECI, Advice: outcome.Advice, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
 	if to.Final() {
 		closes.EndedAt = now
 		moved, err := g.finish(o, event, outcome.Code, outcome.Text, closes)

@@ -64,6 +64,8 @@ var (
 	FieldCardHash        = &Field{Name: "card-hash-id", Doc: T("The same for the same charged card.", "Одинаков для одной и той же карты.")}
 	FieldRedirectURL     = &Field{Name: "redirect-url", Doc: T("Address of the payout form: send the Receiver's browser there.", "Адрес формы выплаты: направьте туда браузер Получателя.")}
 	FieldRedirectTo      = &Field{Name: "redirect-to", Doc: T("Address of the form, while the order waits for the Receiver.", "Адрес формы, пока заказ ждёт Получателя.")}
+	FieldECI             = &Field{Name: "eci", Doc: T("Electronic commerce indicator of the charge.", "Индикатор электронной коммерции (ECI).")}
+	FieldMotivational    = &Field{Name: "motivational-message", Doc: T("More about the reason of a decline.", "Подробности о причине отказа.")}
 	FieldErrorMessage    = &Field{Name: "error-message", Doc: T("Reason of a refusal or decline.", "Причина отказа.")}
 	FieldErrorCode       = &Field{Name: "error-code", Number: true, Doc: T("Code of a refusal or decline.", "Код отказа.")}
 )
@@ -83,7 +85,7 @@ var (
 			FieldCardholder, FieldExpireMonth, FieldExpireYear, FieldEmail, FieldLastName, FieldFirstName, FieldRRN, FieldApprovalCode, FieldOrderStage,
 			FieldLastFour, FieldBIN, FieldCardType, FieldPhone,
 			FieldPurpose, FieldDestBIN, FieldDestLastFour, FieldDestCardType, FieldProcessingDate, FieldByRequestSN,
-			FieldCardHash, FieldDestCardHash, FieldInitialAmount, FieldMerchantData,
+			FieldCardHash, FieldDestCardHash, FieldECI, FieldInitialAmount, FieldMotivational, FieldMerchantData,
 			FieldTransactionDate, FieldErrorMessage, FieldErrorCode}}
 
 	// CardRefReply has the order of the table in 1.1.5.

@@ -101,7 +101,7 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 			opens = append(opens, []any{id, int64(t.Attempt), int64(t.GateID), t.Reference, string(t.Stage), us(t.StartedAt)})
 		}
 		if t := m.Closes; t != nil {
-			closes = append(closes, []any{id, int64(t.Attempt), string(t.Stage), t.ProcessorTxID, t.RRN, t.ApprovalCode,
+			closes = append(closes, []any{id, int64(t.Attempt), string(t.Stage), t.ProcessorTxID, t.RRN, t.ApprovalCode, t.ECI, t.Advice,
 				int64(t.ErrorCode), t.ErrorMessage, us(t.EndedAt)})
 		}
 		if c := m.Callback; c != nil {
@@ -139,7 +139,9 @@ func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks
 			processor_tx_id = CASE WHEN $4 = '' THEN processor_tx_id ELSE $4 END,
 			rrn = CASE WHEN $5 = '' THEN rrn ELSE $5 END,
 			approval_code = CASE WHEN $6 = '' THEN approval_code ELSE $6 END,
-			error_code = $7, error_message = $8, ended_us = $9
+			eci = CASE WHEN $7 = '' THEN eci ELSE $7 END,
+			advice = CASE WHEN $8 = '' THEN advice ELSE $8 END,
+			error_code = $9, error_message = $10, ended_us = $11
 		WHERE order_id = $1 AND attempt = $2`, closes); err != nil {
 		return fmt.Errorf("store outcomes: %w", err)
 	}

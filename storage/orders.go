@@ -125,12 +125,12 @@ func (db *DB) Transactions(ctx context.Context, id payout.OrderID) ([]payout.Tra
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		t := payout.Transaction{OrderID: id}
 		var started, ended int64
-		err := r.Scan(&t.Attempt, &t.GateID, &t.Reference, &t.Stage, &t.ProcessorTxID, &t.RRN, &t.ApprovalCode,
+		err := r.Scan(&t.Attempt, &t.GateID, &t.Reference, &t.Stage, &t.ProcessorTxID, &t.RRN, &t.ApprovalCode, &t.ECI, &t.Advice,
 			&t.ErrorCode, &t.ErrorMessage, &started, &ended)
 		t.StartedAt, t.EndedAt = fromUS(started), fromUS(ended)
 		found = append(found, t)
 		return err
-	}, `SELECT attempt, gate_id, reference, stage, processor_tx_id, rrn, approval_code,
+	}, `SELECT attempt, gate_id, reference, stage, processor_tx_id, rrn, approval_code, eci, advice,
 			error_code, error_message, started_us, ended_us
 		FROM transactions WHERE order_id = $1 ORDER BY attempt`, int64(id))
 	if err != nil {

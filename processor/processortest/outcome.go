@@ -97,7 +97,7 @@ func proper(p processor.Payment, o processor.Outcome) error {
 	case (o.Result == processor.ResultUnsent || o.Result == processor.ResultLost) && o.Err == nil:
 		return fmt.Errorf("%s has no Err: the log must tell why", o.Result)
 	}
-	shown := map[string]string{"TxID": o.TxID, "RRN": o.RRN, "ApprovalCode": o.ApprovalCode, "Text": o.Text}
+	shown := map[string]string{"TxID": o.TxID, "RRN": o.RRN, "ApprovalCode": o.ApprovalCode, "ECI": o.ECI, "Advice": o.Advice, "Text": o.Text}
 	if o.Err != nil {
 		shown["Err"] = o.Err.Error()
 	}

@@ -155,16 +155,26 @@ func mask(number string) string {
 	}
 }
 
+// notSecured is Visa's electronic commerce indicator of a charge without 3-D Secure.
+const notSecured = "07"
+
 // outcome is what the rail answers about the row.
 func (r row) outcome() processor.Outcome {
 	switch r.State {
 	case StatePaid:
-		return approved(r.Reference, r.TxID)
+		o := approved(r.Reference, r.TxID)
+		if r.Type.Charges() {
+			o.ECI = notSecured
+		}
+		return o
 	case StateAccepted:
 		return processor.Accepted(r.TxID)
 	case StateDeclined:
 		o := processor.Declined(r.code, r.code.Row().Text)
 		o.TxID, o.TryNext = r.TxID, r.tryNext
+		if r.Type.Charges() {
+			o.Advice = "Please use another card, or ask your bank."
+		}
 		return o
 	default:
 		o := processor.Broken(r.code, r.code.Row().Text)

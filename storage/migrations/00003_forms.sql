@@ -59,3 +59,7 @@ ALTER TABLE endpoints ADD COLUMN brand_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE endpoints ADD COLUMN accent TEXT NOT NULL DEFAULT '';
 ALTER TABLE endpoints ADD COLUMN language TEXT NOT NULL DEFAULT '';
 ALTER TABLE endpoints ADD COLUMN logo {{bytes}};
+
+-- What acquirers tell of a charge besides.
+ALTER TABLE transactions ADD COLUMN eci TEXT NOT NULL DEFAULT '';
+ALTER TABLE transactions ADD COLUMN advice TEXT NOT NULL DEFAULT ''; -- motivational-message
