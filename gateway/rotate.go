@@ -144,6 +144,9 @@ func (r *Rotation) resealUntilNoneIsLeft(ctx context.Context) error {
 	return errors.New("somebody still seals under an old key: look for a gateway of a former version, or one that logs \"reload failed\", and rotate again; the old key is kept")
 }
 
+// lockedPause is how long a rotation leaves the rows alone that others hold.
+const lockedPause = time.Second
+
 // resealAll goes through all columns, again if a row was locked or changed.
 func (r *Rotation) resealAll(ctx context.Context) (changed int64, err error) {
 	counts, err := CountSealed(ctx, r.DB)
@@ -151,8 +154,8 @@ func (r *Rotation) resealAll(ctx context.Context) (changed int64, err error) {
 		return 0, err
 	}
 	total := left(counts, r.Vault.Sealing())
-	for total > 0 {
-		missed := 0
+	for missed, told := 1, 0; total > 0 && missed > 0; {
+		missed = 0
 		var broken []string
 		for _, column := range storage.SealedColumns() {
 			for part := (storage.Resealing{Last: storage.BeforeSealed, More: true}); part.More; {
@@ -168,8 +171,14 @@ func (r *Rotation) resealAll(ctx context.Context) (changed int64, err error) {
 		if len(broken) > 0 {
 			return changed, brokenError(broken)
 		}
-		if missed == 0 {
-			return changed, nil
+		if missed > 0 && missed != told {
+			r.sayf("%d values are in rows that others hold or have just changed; trying until they let go.", missed)
+			told = missed
+		}
+		if missed > 0 {
+			if err := pause(ctx, lockedPause); err != nil {
+				return changed, err
+			}
 		}
 	}
 	return changed, nil
@@ -209,11 +218,14 @@ func (r *Rotation) prove(ctx context.Context) error {
 	return nil
 }
 
-// removeOld ends the rotation: the newest key becomes the key file's primary,
-// and the others are removed.
+// removeOld ends the rotation: the key that everything is under becomes the key
+// file's primary, and the others are removed.
 func (r *Rotation) removeOld() error {
 	set := r.Vault.KeySet()
-	newest := set.Newest()
+	newest := r.Vault.Sealing()
+	if set.Newest() != newest {
+		return fmt.Errorf("key %s was added meanwhile, and everything is under key %s: rotate again; all keys are kept", set.Newest(), newest)
+	}
 	var old []string
 	for _, k := range set.Keys() {
 		if k.ID != newest {
