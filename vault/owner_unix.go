@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a file the owner of another one: root may change the key of
+// KeepOwner gives a file the owner of another one: root may make files for
 // a gateway that runs as somebody else.
-func keepOwner(file *os.File, other fs.FileInfo) error {
+func KeepOwner(file *os.File, other fs.FileInfo) error {
 	owner, ok := other.Sys().(*syscall.Stat_t)
 	if !ok || int(owner.Uid) == os.Geteuid() {
 		return nil

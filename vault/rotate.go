@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ErrNoFile says that the master key is not in a file: it can only be changed
@@ -141,6 +142,16 @@ func (v *Vault) Replace(set *KeySet) error {
 	return v.reload(0)
 }
 
+// mountedError says what to do about a key file that cannot be replaced because
+// it is a mount point, as in a container that was given the one file.
+func mountedError(err error) error {
+	if !errors.Is(err, syscall.EBUSY) {
+		return err
+	}
+	return fmt.Errorf("%w: if the key file alone is mounted here, nobody can replace it from inside; mount the folder that it is in, "+
+		"or run this where the file itself is", err)
+}
+
 // writeKeyFile puts a key set in the place of another. What a killed program
 // has left beside it is overwritten: there are no forgotten copies of keys.
 func writeKeyFile(path string, set *KeySet) error {
@@ -164,11 +175,11 @@ func writeKeyFile(path string, set *KeySet) error {
 		return err
 	}
 	_, err = file.Write(data)
-	if err = errors.Join(err, keepOwner(file, former), file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(err, KeepOwner(file, former), file.Sync(), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(fresh))
 	}
 	if err := os.Rename(fresh, path); err != nil {
-		return err
+		return errors.Join(mountedError(err), os.Remove(fresh))
 	}
 	return syncFolder(filepath.Dir(path))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -178,6 +179,31 @@ func TestChangedKeyFileIsPrivateAloneAndWhereItWas(t *testing.T) {
 	}
 	if got := len(openFile(t, link).KeySet().Keys()); got != 2 {
 		t.Errorf("%d keys, want 2", got)
+	}
+}
+
+// No copy of the keys stays behind where nobody looks for one.
+func TestKeyFileThatCannotBeReplacedLeavesNoCopy(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "master.key") // a folder: no file can be put in its place
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeKeyFile(path, must[*KeySet](t)(NewKeySet())); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v are there, %v", entries, err)
+	}
+}
+
+func TestMountedKeyFileIsToldWithWhatToDo(t *testing.T) {
+	busy := &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EBUSY}
+	if err := mountedError(busy); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "mount the folder") {
+		t.Error(err)
+	}
+	if err := mountedError(os.ErrPermission); err != os.ErrPermission {
+		t.Error(err)
 	}
 }
 
