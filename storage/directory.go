@@ -139,7 +139,7 @@ func (read directoryReader) gates() error {
 		var g payout.Gate
 		var currencies, required string
 		var sealed []byte
-		err := r.Scan(&g.ID, &g.Name, &g.Processor, &currencies, &sealed, &required, &g.Concurrency, &g.Descriptor, &g.Enabled)
+		err := r.Scan(&g.ID, &g.Name, &g.Processor, &currencies, &sealed, &required, &g.Concurrency, &g.Descriptor, &g.Enabled, &g.AskReceiver)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (read directoryReader) gates() error {
 		}
 		read.d.Gates[g.ID] = &g
 		return nil
-	}, "SELECT id, name, processor, currencies, settings_sealed, required, concurrency, descriptor, enabled FROM gates")
+	}, "SELECT id, name, processor, currencies, settings_sealed, required, concurrency, descriptor, enabled, ask_receiver FROM gates")
 }
 
 func (read directoryReader) endpoints() error {

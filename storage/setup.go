@@ -89,9 +89,9 @@ func (tx *Tx) AddGate(g payout.Gate) (payout.GateID, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, err := tx.insert("gate", `INSERT INTO gates (name, processor, currencies, settings_sealed, required, concurrency, descriptor, enabled)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id`,
-		g.Name, g.Processor, string(currencies), sealed, string(required), int64(g.Concurrency), g.Descriptor, g.Enabled)
+	id, err := tx.insert("gate", `INSERT INTO gates (name, processor, currencies, settings_sealed, required, concurrency, descriptor, enabled, ask_receiver)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id`,
+		g.Name, g.Processor, string(currencies), sealed, string(required), int64(g.Concurrency), g.Descriptor, g.Enabled, g.AskReceiver)
 	return payout.GateID(id), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -84,6 +85,29 @@ func makePrivate(path string) error {
 	return file.Close()
 }
 
+// giveToOwnerOf gives a file to the owner of the database, as SQLite does with its
+// other files: what root has made must not lock the gateway's own user out.
+// A link is not followed: that user could have laid it to any file of root's.
+func giveToOwnerOf(database, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	owned, err1 := os.Stat(database)
+	named, err2 := os.Lstat(path)
+	opened, err3 := file.Stat()
+	if err = errors.Join(err1, err2, err3); err == nil && !os.SameFile(named, opened) {
+		err = errors.New("it is a link")
+	}
+	if err == nil {
+		err = vault.KeepOwner(file, owned)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // not root, who alone can: whose it is, is as it was
+	}
+	return errors.Join(err, file.Close())
+}
+
 // check makes sure that the settings that money depends on are in force.
 func (e *sqliteEngine) check(ctx context.Context) error {
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
@@ -123,6 +147,9 @@ func (e *sqliteEngine) alone(ctx context.Context) (func() error, error) {
 	path := e.path + "-rotation"
 	if err := makePrivate(path); err != nil {
 		return nil, err
+	}
+	if err := giveToOwnerOf(e.path, path); err != nil {
+		return nil, fmt.Errorf("give %s to the owner of the database: %w", path, err)
 	}
 	locks, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String())
 	if err != nil {

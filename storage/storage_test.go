@@ -503,7 +503,7 @@ func TestSetUpIsReadBackAndItsVersionGrows(t *testing.T) {
 				return err
 			}
 			gate, err := tx.AddGate(payout.Gate{Name: "G", Processor: "simulator", Currencies: []payout.Currency{"USD"},
-				Settings: map[string]string{"password": "hidden"}, Required: []string{"purpose"}, Concurrency: 3, Enabled: true})
+				Settings: map[string]string{"password": "hidden"}, Required: []string{"purpose"}, AskReceiver: true, Concurrency: 3, Enabled: true})
 			if err != nil {
 				return err
 			}

@@ -63,3 +63,6 @@ ALTER TABLE endpoints ADD COLUMN logo {{bytes}};
 -- What acquirers tell of a charge besides.
 ALTER TABLE transactions ADD COLUMN eci TEXT NOT NULL DEFAULT '';
 ALTER TABLE transactions ADD COLUMN advice TEXT NOT NULL DEFAULT ''; -- motivational-message
+
+-- Whether a gate asks the Receiver for what a payout leaves out.
+ALTER TABLE gates ADD COLUMN ask_receiver BOOLEAN NOT NULL DEFAULT FALSE;
