@@ -119,6 +119,7 @@ func (s *sandbox) setUp(tx *storage.Tx) error {
 	first := gate(payout.Gate{Name: "First", Descriptor: "payoutd test"})
 	second := gate(payout.Gate{Name: "Second"})
 	demanding := gate(payout.Gate{Name: "Demanding", Required: []string{"purpose", "bank_name"}})
+	asking := gate(payout.Gate{Name: "Asking", AskReceiver: true, Required: []string{"purpose", "bank_name"}})
 	euro := gate(payout.Gate{Name: "Euro", Currencies: []payout.Currency{"EUR"}})
 	for _, e := range []payout.Endpoint{
 		{ID: 39915, Gates: []payout.GateID{first, second}, Enabled: true},
@@ -128,6 +129,7 @@ func (s *sandbox) setUp(tx *storage.Tx) error {
 		{ID: 39919, Gates: []payout.GateID{euro}, Currency: "EUR", Enabled: true},
 		{ID: 39920, Gates: []payout.GateID{first}, Currency: "USD", Enabled: true},
 		{ID: 39921, Gates: []payout.GateID{first}, Repeat: payout.RepeatAllow, Enabled: true},
+		{ID: 39922, Gates: []payout.GateID{asking}, Enabled: true},
 		{ID: 12175, PartyID: parties["cool_merchant"], Gates: []payout.GateID{first}, Enabled: true},
 	} {
 		if e.PartyID == 0 {

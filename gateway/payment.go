@@ -36,11 +36,9 @@ func receiver(o *payout.Order, text func(*spec.Param) string) processor.Receiver
 		DocumentSeries: text(spec.ReceiverDocumentSeries), DocumentNumber: text(spec.ReceiverDocumentNumber),
 		DocumentID: text(spec.ReceiverDocumentID),
 	}
-	switch o.Command {
-	case spec.WithdrawalSBP.Path():
+	r.BankID = text(spec.FormBank)
+	if o.Command == spec.WithdrawalSBP.Path() {
 		r.BankID = text(spec.BankID)
-	case spec.PayoutForm.Path():
-		r.BankID = text(spec.FormBank)
 	}
 	return r
 }

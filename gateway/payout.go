@@ -73,8 +73,10 @@ func (g *Gateway) suitable(ctx context.Context, d *storage.Directory, c *Call, r
 		return nil, "", err
 	}
 	required := requiredBy(d, endpoint, r.Amount.Currency)
-	if c.Command == spec.PayoutForm {
+	if c.Command == spec.PayoutForm || c.Command == spec.Payout && asksReceiver(d, endpoint, r.Amount.Currency) {
 		required = slices.DeleteFunc(required, spec.OnForm) // the Receiver will be asked
+	} else if c.Command == spec.Payout && !hasDestination(r) {
+		return nil, "", &payout.Error{Code: payout.CodeRequired, Param: spec.AccountNumber.Name}
 	}
 	if err := r.Require(required); err != nil {
 		return nil, "", err
@@ -92,6 +94,11 @@ func (g *Gateway) suitable(ctx context.Context, d *storage.Directory, c *Call, r
 	}
 	card, err := g.destination(ctx, c, r)
 	return endpoint, card, err
+}
+
+// hasDestination reports whether a payout says where the money goes.
+func hasDestination(r *spec.Request) bool {
+	return r.Text(spec.AccountNumber) != "" || r.Text(spec.CreditCardNumber) != ""
 }
 
 // firstOrRefusal answers a request that could not make an order now. If it made
@@ -132,10 +139,11 @@ func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpo
 	if card != "" {
 		order.Params[payout.ParamCard] = card.Reveal()
 	}
-	switch c.Command {
-	case spec.PayoutCheck:
+	missing := !hasDestination(r) || r.Require(requiredBy(d, endpoint, r.Amount.Currency)) != nil
+	switch {
+	case c.Command == spec.PayoutCheck:
 		order.Stage, order.ExpiresAt = payout.Checking, c.Now.Add(g.Settings.confirmWithin())
-	case spec.PayoutForm:
+	case c.Command == spec.PayoutForm, c.Command == spec.Payout && missing: // suitable has let it pass
 		order.Stage, order.ExpiresAt = payout.AtForm, c.Now.Add(g.Settings.formWithin())
 	}
 	return order, nil

@@ -97,6 +97,12 @@ func gateAfter(d *storage.Directory, e *payout.Endpoint, position int, currency 
 	return fallback, rests
 }
 
+// asksReceiver reports whether a gate of the chain asks the Receiver for what a
+// payout leaves out.
+func asksReceiver(d *storage.Directory, e *payout.Endpoint, currency payout.Currency) bool {
+	return slices.ContainsFunc(e.Gates, func(id payout.GateID) bool { return d.Gates[id].AskReceiver && d.Gates[id].Takes(currency) })
+}
+
 // requiredBy lists the Conditional parameters that any gate of the chain needs,
 // so that every one of them can be tried.
 func requiredBy(d *storage.Directory, e *payout.Endpoint, currency payout.Currency) []string {

@@ -35,6 +35,7 @@ const (
 	card    = payout.EndpointID(39925)
 	phone   = payout.EndpointID(39935)
 	much    = payout.EndpointID(39945)
+	asking  = payout.EndpointID(39955) // a phone, also of a payout that does not tell it
 )
 
 // A site is the Receiver's door with a gateway behind it, whose clock and
@@ -87,8 +88,8 @@ func setUp(tx *storage.Tx) error {
 		return err
 	}
 	for id, required := range map[payout.EndpointID][]string{account: nil, card: {"credit_card_number", "expire_month", "expire_year"},
-		phone: {"receiver_phone"}, much: {"bank_code", "receiver_email"}} {
-		gate, err := tx.AddGate(payout.Gate{Name: id.String(), Processor: "simulator", Required: required, Concurrency: 8, Enabled: true})
+		phone: {"receiver_phone"}, asking: {"receiver_phone"}, much: {"bank_code", "receiver_email"}} {
+		gate, err := tx.AddGate(payout.Gate{Name: id.String(), Processor: "simulator", Required: required, AskReceiver: id == asking, Concurrency: 8, Enabled: true})
 		if err != nil {
 			return err
 		}
@@ -365,6 +366,26 @@ func TestPrefilledFieldsCanBeChanged(t *testing.T) {
 	s.made--
 	if again, _ := s.form(account, sign.Pair{Name: "bank_name", Value: "First Bank"}, sign.Pair{Name: "account_name", Value: "J. Public"}); again != id {
 		t.Errorf("the repeated request made order %s", again)
+	}
+}
+
+// A payout that leaves out where the money goes, at a gate that asks the
+// Receiver, is paid by the same form.
+func TestPayoutAtAnAskingGateIsPaidByItsForm(t *testing.T) {
+	s := newSite(t)
+	r, err := spec.Payout.Parse([]sign.Pair{{Name: "client_orderid", Value: "asked"}, {Name: "amount", Value: "10.42"}, {Name: "currency", Value: "USD"}})
+	s.check(err)
+	serial, err := s.db.NextSerial()
+	s.check(err)
+	order, err := s.Gateway.Payout(t.Context(), &gateway.Call{Command: spec.Payout, Serial: serial, Now: s.now, EndpointID: asking,
+		Party: s.Gateway.Directory().PartyByLogin("TestMerchant")}, r)
+	s.check(err)
+	token, err := s.Gateway.FormToken(order.ID)
+	s.check(err)
+	s.send("/paynet/form/"+token, url.Values{"receiver_phone": {"+7 903 123-45-67"}, "bank_id": {"100000000111"}})
+	s.work()
+	if o := s.order(order.ID); o.Stage != payout.Approved || o.ReceiverMask != "*******4567" {
+		t.Errorf("the order is %s to %s", o.Stage, o.ReceiverMask)
 	}
 }
 

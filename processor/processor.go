@@ -107,8 +107,8 @@ type Outcome struct {
 	TxID         string // the rail's own id of the payment
 	RRN          string // retrieval reference number
 	ApprovalCode string
-	ECI          string // electronic commerce indicator of a charge
-	Advice       string // what the issuer tells the cardholder beyond Text: motivational-message
+	ECI          string         // electronic commerce indicator of a charge
+	Advice       string         // what the issuer tells the cardholder beyond Text: motivational-message
 	Code         payout.ErrCode // with ResultDeclined and ResultBroken
 	Text         string         // reason of a refusal, fit for the Connecting Party's eyes
 	Err          error          // cause, for the log; always with ResultUnsent and ResultLost

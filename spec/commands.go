@@ -26,7 +26,9 @@ var payoutUses = join(
 var (
 	Payout = &Command{Version: 4, Name: "payout", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Pays a Receiver's bank account or card.", "Выплата на банковский счёт или карту Получателя."),
-		Params: payoutUses, Rules: []Rule{eitherOf(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
+		Params: payoutUses,
+		// One of the first two is required, but where the gate asks the Receiver: the gateway sees to it.
+		Rules: []Rule{notBoth(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
 		Reply: AsyncReply, Source: "3.26"}
 
 	PayoutCheck = &Command{Version: 4, Name: "payout-check", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,

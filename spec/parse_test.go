@@ -151,7 +151,7 @@ func TestFullSampleRequestIsAccepted(t *testing.T) {
 // needed reports whether a request without the row is refused: by the row, or
 // by a rule of the command.
 func needed(c *Command, u Use) bool {
-	return u.Need == Required || u.Param == AccountNumber && c != PayoutForm || u.Param == DestinationCardNo
+	return u.Need == Required || u.Param == AccountNumber && c == PayoutCheck || u.Param == DestinationCardNo
 }
 
 // ruled reports whether a rule ties what the row accepts to another row; such

@@ -279,6 +279,7 @@ type gateAddCmd struct {
 	Currency    []string          `placeholder:"CODE" help:"Currencies that the gate takes (default: any)."`
 	Set         map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A setting of the connector; may be repeated."`
 	Require     []string          `placeholder:"PARAMETER" help:"Conditional parameters that the gate needs, such as account_name."`
+	AskReceiver bool              `help:"Ask the Receiver on the payout form for what a v4/payout leaves out; status tells the form's address in redirect-to."`
 	Concurrency int               `default:"32" help:"Calls to the rail at once (default: ${default})."`
 	Descriptor  string            `help:"Descriptor told in status and callback."`
 }
@@ -299,7 +300,7 @@ func (c gateAddCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func (c gateAddCmd) gate() (payout.Gate, error) {
-	gate := payout.Gate{Name: c.Name, Processor: c.Processor, Settings: c.Set, Required: c.Require,
+	gate := payout.Gate{Name: c.Name, Processor: c.Processor, Settings: c.Set, Required: c.Require, AskReceiver: c.AskReceiver,
 		Concurrency: c.Concurrency, Descriptor: c.Descriptor, Enabled: true}
 	if !slices.Contains(server.ProcessorNames(), c.Processor) {
 		return gate, fmt.Errorf("there is no processor %q; there are: %s", c.Processor, strings.Join(server.ProcessorNames(), ", "))
