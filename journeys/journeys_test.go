@@ -190,21 +190,23 @@ func (s *site) form(endpoint payout.EndpointID) (address string, id payout.Order
 // are the gateway's own and tell the status.
 func (s *site) ends(returned, called payout.Status) {
 	s.t.Helper()
-	for what, one := range map[string]struct {
-		from chan url.Values
-		want payout.Status
-	}{"return": {s.returned, returned}, "callback": {s.called, called}} {
-		select {
-		case got := <-one.from:
-			if got.Get("status") != string(one.want) {
-				s.t.Errorf("the %s tells %q, want %q", what, got.Get("status"), one.want)
-			}
-			if got.Get("control") != sign.CallbackControl(got.Get("status"), got.Get("orderid"), got.Get("client_orderid"), controlKey) {
-				s.t.Errorf("the %s is not authentic: %v", what, got)
-			}
-		case <-time.After(patience):
-			s.t.Fatalf("no %s came", what)
+	s.told("return", s.returned, returned)
+	s.told("callback", s.called, called)
+}
+
+// told waits for one message and checks it.
+func (s *site) told(what string, from chan url.Values, want payout.Status) {
+	s.t.Helper()
+	select {
+	case got := <-from:
+		if got.Get("status") != string(want) {
+			s.t.Errorf("the %s tells %q, want %q", what, got.Get("status"), want)
 		}
+		if got.Get("control") != sign.CallbackControl(got.Get("status"), got.Get("orderid"), got.Get("client_orderid"), controlKey) {
+			s.t.Errorf("the %s is not authentic: %v", what, got)
+		}
+	case <-time.After(patience):
+		s.t.Fatalf("no %s came", what)
 	}
 }
 
@@ -521,9 +523,7 @@ func TestTwoTabs(t *testing.T) {
 	s.ends(payout.StatusApproved, payout.StatusApproved)
 	second.send()
 	second.back()
-	if got := <-s.returned; got.Get("status") != "approved" {
-		t.Errorf("the second tab returned with %q", got.Get("status"))
-	}
+	s.told("return of the second tab", s.returned, payout.StatusApproved)
 	s.once(id)
 }
 
@@ -532,24 +532,11 @@ func TestExpired(t *testing.T) {
 	address, _ := s.form(toAccount)
 	b.do(chromedp.Navigate(address))
 	b.fill(public)
-	s.endsBy(s.called, payout.StatusDeclined) // the worker has declined it
+	s.told("callback", s.called, payout.StatusDeclined) // the worker has declined it
 	b.send()
 	b.do(chromedp.WaitVisible(css(`.finish.expired`)))
 	b.back()
-	s.endsBy(s.returned, payout.StatusDeclined)
-}
-
-// endsBy waits for one message and checks its status.
-func (s *site) endsBy(from chan url.Values, want payout.Status) {
-	s.t.Helper()
-	select {
-	case got := <-from:
-		if got.Get("status") != string(want) {
-			s.t.Errorf("told %q, want %q", got.Get("status"), want)
-		}
-	case <-time.After(patience):
-		s.t.Fatal("nothing was told")
-	}
+	s.told("return", s.returned, payout.StatusDeclined)
 }
 
 func TestWithoutJavaScript(t *testing.T) {
