@@ -528,7 +528,7 @@ func TestTwoTabs(t *testing.T) {
 }
 
 func TestExpired(t *testing.T) {
-	s, b := newSite(t, func(c *server.Config) { c.FormWithin = 3 * time.Second }), newTab(t)
+	s, b := newSite(t, func(c *server.Config) { c.FormWithin = 10 * time.Second }), newTab(t)
 	address, _ := s.form(toAccount)
 	b.do(chromedp.Navigate(address))
 	b.fill(public)
