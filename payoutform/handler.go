@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ type Handler struct {
 	Directory   []Bank   // SBP banks, sorted by name
 	Ancestors   []string // origins that may show the pages in a frame
 	PublicURL   string   // scheme and host that browsers see; empty: taken from the request
+	// AddressHeader is the header in which a proxy tells the browser's address, such
+	// as X-Forwarded-For; empty: there is no proxy.
+	AddressHeader string
 	// UnknownAfter ends the wait page of an order without an answer, counted from
 	// the moment at which the form was sent; 0 means a minute.
 	UnknownAfter time.Duration
@@ -53,6 +57,11 @@ type visit struct {
 	began time.Time
 	token string        // of the address; never logged
 	order *payout.Order // nil until it is found
+}
+
+// formIsOpen reports whether the order still waits for the Receiver.
+func (v *visit) formIsOpen() bool {
+	return v.order.Stage == payout.AtForm && v.began.Before(v.order.ExpiresAt)
 }
 
 // Serves reports whether a path is one of these pages.
@@ -101,24 +110,27 @@ func (h *Handler) route(v *visit, parts []string) (page string, err error) {
 	return "unknown", storage.ErrNotFound
 }
 
-// withOrder finds the order of a token and goes on. Whoever tries tokens is
-// stopped after a few.
+// withOrder finds the order of a token and goes on.
 func (h *Handler) withOrder(v *visit, token string, next func(*visit) error) error {
-	if !h.limits.missesLeft(remoteAddress(v.r), v.began) {
-		return errTooMany
-	}
 	order, err := h.Gateway.OrderOfForm(v.r.Context(), token)
-	if errors.Is(err, storage.ErrNotFound) {
-		h.limits.missed(remoteAddress(v.r), v.began)
-	}
 	if err != nil {
-		return err
+		return h.missed(v, err)
 	}
 	v.token, v.order = token, order
 	if endpoint := h.Gateway.Directory().Endpoints[order.EndpointID]; endpoint != nil && endpoint.Brand.Language != "" {
 		v.lang = web.Choose(v.r.URL.Query().Get(langName), v.r.Header.Get("Accept-Language"), web.Lang(endpoint.Brand.Language))
 	}
 	return next(v)
+}
+
+// missed is what to tell of an order that was not found. Whoever tries tokens or
+// receipts is stopped after a few; those who have a right one are not, though
+// they may share the address.
+func (h *Handler) missed(v *visit, err error) error {
+	if errors.Is(err, storage.ErrNotFound) && !h.limits.missesLeft(h.remoteAddress(v.r), v.began) {
+		return errTooMany
+	}
+	return err
 }
 
 // The reasons for which there is no page.
@@ -152,7 +164,7 @@ func (h *Handler) answer(v *visit, page string, err error) {
 	if page == "" || page == "state" && err == nil {
 		return
 	}
-	attrs := []slog.Attr{slog.String("page", page), slog.Duration("took", h.Gateway.Now().Sub(v.began)), slog.String("remote", remoteAddress(v.r))}
+	attrs := []slog.Attr{slog.String("page", page), slog.Duration("took", h.Gateway.Now().Sub(v.began)), slog.String("remote", h.remoteAddress(v.r))}
 	if v.order != nil {
 		attrs = append(attrs, slog.String("order", v.order.ID.String()), slog.String("stage", string(v.order.Stage)))
 	}
@@ -246,7 +258,7 @@ func (h *Handler) brandFile(v *visit, id, file string) error {
 // show answers the form's address: the form while the order waits for it, then
 // the page that waits, then the one of the end.
 func (h *Handler) show(v *visit) error {
-	if v.order.Stage == payout.AtForm && v.began.Before(v.order.ExpiresAt) {
+	if v.formIsOpen() {
 		return h.showForm(v, http.StatusOK, nil, nil)
 	}
 	since, sent, err := h.sentAt(v)
@@ -318,7 +330,7 @@ func (h *Handler) submit(v *visit) error {
 	if err := h.sameSite(v.r); err != nil {
 		return err
 	}
-	if !h.limits.submitsLeft(v.token, remoteAddress(v.r), v.began) {
+	if !h.limits.submitsLeft(v.token, h.remoteAddress(v.r), v.began) {
 		return errTooMany
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, bodyMax)
@@ -331,10 +343,10 @@ func (h *Handler) submit(v *visit) error {
 		return h.showForm(v, http.StatusBadRequest, nil, nil) // no browser sends this
 	}
 	values, problems := h.read(v, form)
-	if len(problems) > 0 && v.order.Stage == payout.AtForm {
+	if len(problems) > 0 && v.formIsOpen() {
 		return h.showForm(v, http.StatusUnprocessableEntity, form, problems)
 	}
-	browser := gateway.Browser{Address: remoteAddress(v.r), Agent: v.r.UserAgent(), Language: v.r.Header.Get("Accept-Language")}
+	browser := gateway.Browser{Address: h.remoteAddress(v.r), Agent: v.r.UserAgent(), Language: v.r.Header.Get("Accept-Language")}
 	if err := h.Gateway.Submit(v.r.Context(), v.order, values, browser); err != nil && !errors.Is(err, gateway.ErrFormClosed) {
 		return err
 	}
@@ -413,8 +425,15 @@ func (h *Handler) sameSite(r *http.Request) error {
 	return nil
 }
 
-// remoteAddress is the browser's address without the port.
-func remoteAddress(r *http.Request) string {
+// remoteAddress is the browser's address without the port: behind a proxy the
+// last one that its header names, which the proxy itself has written.
+func (h *Handler) remoteAddress(r *http.Request) string {
+	if values := r.Header.Values(h.AddressHeader); h.AddressHeader != "" && len(values) > 0 {
+		last := values[len(values)-1]
+		if addr, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+			return addr.WithZone("").String()
+		}
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

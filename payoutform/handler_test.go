@@ -286,6 +286,9 @@ func TestFormExpires(t *testing.T) {
 	if response := s.send(latePath, good()); response.StatusCode != http.StatusSeeOther {
 		t.Errorf("a late form: HTTP %s", response.Status)
 	}
+	if response := s.send(latePath, nil); response.StatusCode != http.StatusSeeOther {
+		t.Errorf("a late form with mistakes: HTTP %s", response.Status)
+	}
 	if page := s.get(latePath); strings.Contains(page, `name="account_number"`) {
 		t.Error("an expired form is still shown")
 	}
@@ -426,11 +429,35 @@ func TestAttemptsAreLimited(t *testing.T) {
 			t.Fatalf("wrong address %d: HTTP %s", n+1, response.Status)
 		}
 	}
-	if response := s.do(http.MethodGet, path, nil, nil); response.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("after 30 wrong addresses: HTTP %s", response.Status)
+	if response := s.do(http.MethodGet, "/paynet/form/31", nil, nil); response.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("wrong address 31: HTTP %s", response.Status)
 	}
-	if response := s.do(http.MethodGet, path, nil, func(r *http.Request) { r.RemoteAddr = "192.0.2.9:1" }); response.StatusCode != http.StatusOK {
-		t.Errorf("another address: HTTP %s", response.Status)
+	if response := s.do(http.MethodGet, path, nil, nil); response.StatusCode != http.StatusOK {
+		t.Errorf("a right address after many wrong ones: HTTP %s", response.Status)
+	}
+	if response := s.do(http.MethodGet, "/paynet/form/31", nil, func(r *http.Request) { r.RemoteAddr = "192.0.2.9:1" }); response.StatusCode != http.StatusNotFound {
+		t.Errorf("another browser: HTTP %s", response.Status)
+	}
+}
+
+// Behind a proxy the browser's address is the last one that the proxy's header
+// names: what stands before it the browser may have made up.
+func TestAddressBehindAProxy(t *testing.T) {
+	for _, test := range []struct{ header, value, want string }{
+		{"", "203.0.113.7", "192.0.2.1"},
+		{"X-Forwarded-For", "203.0.113.7", "203.0.113.7"},
+		{"X-Forwarded-For", "10.0.0.1, 203.0.113.7", "203.0.113.7"},
+		{"X-Forwarded-For", "2001:db8::7", "2001:db8::7"},
+		{"X-Forwarded-For", "203.0.113.7, unknown", "192.0.2.1"},
+		{"X-Forwarded-For", "", "192.0.2.1"},
+	} {
+		s := newSite(t)
+		s.AddressHeader = test.header
+		id, path := s.form(account)
+		s.do(http.MethodPost, path, good(), func(r *http.Request) { r.Header.Set("X-Forwarded-For", test.value) })
+		if got := s.order(id).Params[payout.ParamBrowserAddress]; got != test.want {
+			t.Errorf("%q in %q: %s, want %s", test.value, test.header, got, test.want)
+		}
 	}
 }
 

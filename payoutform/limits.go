@@ -49,16 +49,10 @@ func (l *limits) submitsLeft(token, address string, at time.Time) bool {
 	return byToken && byAddress
 }
 
-// missesLeft tells whether an address may try another token.
+// missesLeft counts an address of a page that does not exist and tells whether
+// that may be said.
 func (l *limits) missesLeft(address string, at time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.of("missed "+address, missesPerAddress).TokensAt(at) >= 1
-}
-
-// missed counts a token that does not exist.
-func (l *limits) missed(address string, at time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.of("missed "+address, missesPerAddress).AllowN(at, 1)
+	return l.of("missed "+address, missesPerAddress).AllowN(at, 1)
 }

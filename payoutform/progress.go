@@ -3,7 +3,6 @@ package payoutform
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,19 +105,13 @@ func outcomeOf(o *payout.Order, sent bool) Outcome {
 
 // receipt shows the receipt of a final order.
 func (h *Handler) receipt(v *visit, endpoint, receipt string) error {
-	if !h.limits.missesLeft(remoteAddress(v.r), v.began) {
-		return errTooMany
-	}
 	id, err := strconv.ParseInt(endpoint, 10, 64)
 	if err != nil {
 		return storage.ErrNotFound
 	}
 	s, err := h.Gateway.OrderOfReceipt(v.r.Context(), payout.EndpointID(id), payout.ReceiptID(receipt))
-	if errors.Is(err, storage.ErrNotFound) {
-		h.limits.missed(remoteAddress(v.r), v.began)
-	}
 	if err != nil {
-		return err
+		return h.missed(v, err)
 	}
 	o := s.Order
 	v.order = o

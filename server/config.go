@@ -35,6 +35,7 @@ type Config struct {
 	UnknownAfter    time.Duration // an order without an answer ends its wait page after this, as unknown; default 1 min
 	Templates       string        // folder with the operator's own form.html, wait.html, finish.html; empty: ours
 	BankFile        string        // CSV file of the SBP banks (number, name); empty: a small sample
+	AddressHeader   string        // header in which a proxy tells a browser's address, such as X-Forwarded-For; empty: none
 	FrameAncestors  []string      // origins that may show the pages in a frame; empty: none
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0

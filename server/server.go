@@ -135,7 +135,7 @@ func (s *server) openPages() error {
 	stopping, stopped := context.WithCancel(context.Background())
 	s.stopped = stopped
 	s.pages = &payoutform.Handler{Gateway: s.gateway, Pages: pages, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
-		Directory: banks, Ancestors: s.config.FrameAncestors, UnknownAfter: s.config.UnknownAfter,
+		Directory: banks, Ancestors: s.config.FrameAncestors, AddressHeader: s.config.AddressHeader, UnknownAfter: s.config.UnknownAfter,
 		Stopping: stopping.Done(), Log: s.log}
 	return nil
 }

@@ -27,6 +27,7 @@ type serveCmd struct {
 	UnknownAfter    time.Duration `default:"1m" env:"PAYOUTD_UNKNOWN_AFTER" help:"The wait page of an order without an answer from its rail ends after this, and says so (default: ${default}; env $$${env})."`
 	Templates       string        `env:"PAYOUTD_TEMPLATES" placeholder:"FOLDER" help:"Folder with your own form.html, wait.html and finish.html (env $$${env})."`
 	SBPBanks        string        `name:"sbp-banks" env:"PAYOUTD_SBP_BANKS" placeholder:"FILE" help:"CSV file of the SBP banks, two columns: number and name (default: a small sample; env $$${env})."`
+	AddressHeader   string        `env:"PAYOUTD_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy tells a browser's address, such as X-Forwarded-For; the limits on forms count by it (default: no proxy; env $$${env})."`
 	FrameAncestors  []string      `env:"PAYOUTD_FRAME_ANCESTORS" placeholder:"ORIGIN" help:"Sites that may show the Receiver's pages in a frame (default: none; env $$${env})."`
 	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
@@ -44,7 +45,7 @@ func (c serveCmd) config() server.Config {
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
-		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors,
+		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
 		ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}
 }
 
