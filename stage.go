@@ -41,22 +41,22 @@ type StageRow struct {
 	Stage  Stage
 	Suffix string // of order-stage, after the transaction type and '_'
 	Status Status
-	Doc    string
+	Doc    Text
 }
 
 // stages gives every stage its words on the wire, in the order of an order's life.
 // Source of the suffixes: api-facts 5.1 (check_*) and 11.
 var stages = []StageRow{
-	{AtForm, "form_processing", StatusProcessing, "The Receiver has not sent the payout form yet."},
-	{Checking, "check_validating", StatusProcessing, "The bank has not confirmed the payout yet. Ask again in about 5 seconds."},
-	{Held, "check_validated", StatusProcessing, "The bank has confirmed; payout-pay lets the money go."},
-	{Starting, "starting", StatusProcessing, "The order is accepted and waits for its rail."},
-	{Sending, "processing", StatusProcessing, "The order is being handed to the rail."},
-	{Pending, "processing", StatusProcessing, "The rail has the payment and has not decided."},
-	{Doubtful, "unknown", StatusUnknown, "The rail gave no answer. It is being asked; nothing is sent again."},
-	{Approved, "approved", StatusApproved, "The Receiver has been paid."},
-	{Declined, "declined", StatusDeclined, "The payout was refused; no money left."},
-	{Failed, "error", StatusError, "The payout failed on the rail's side; no money left."},
+	{AtForm, "form_processing", StatusProcessing, T("The Receiver has not sent the payout form yet.", "")},
+	{Checking, "check_validating", StatusProcessing, T("The bank has not confirmed the payout yet. Ask again in about 5 seconds.", "")},
+	{Held, "check_validated", StatusProcessing, T("The bank has confirmed; payout-pay lets the money go.", "")},
+	{Starting, "starting", StatusProcessing, T("The order is accepted and waits for its rail.", "")},
+	{Sending, "processing", StatusProcessing, T("The order is being handed to the rail.", "")},
+	{Pending, "processing", StatusProcessing, T("The rail has the payment and has not decided.", "")},
+	{Doubtful, "unknown", StatusUnknown, T("The rail gave no answer. It is being asked; nothing is sent again.", "")},
+	{Approved, "approved", StatusApproved, T("The Receiver has been paid.", "")},
+	{Declined, "declined", StatusDeclined, T("The payout was refused; no money left.", "")},
+	{Failed, "error", StatusError, T("The payout failed on the rail's side; no money left.", "")},
 }
 
 // Stages returns the table of stages in the order of an order's life.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"payout"
@@ -111,16 +110,9 @@ func (h *Handler) controlParty(e *exchange, r *spec.Request) *payout.ConnectingP
 
 // controlOf is the sum that a request of the party must have (AF 2).
 func controlOf(e *exchange, r *spec.Request, party *payout.ConnectingParty) string {
-	id, clientOrderID, key := e.EndpointID.String(), r.Text(spec.ClientOrderID), party.ControlKey.Reveal()
+	id := e.EndpointID.String()
 	if e.GroupID != 0 {
 		id = e.GroupID.String()
 	}
-	email := r.Text(spec.SenderEmail)
-	switch r.Command.Type {
-	case payout.TypeSale, payout.TypePreauth:
-		return sign.SaleControl(id, clientOrderID, strconv.FormatInt(r.Amount.Minor, 10), email, key)
-	case payout.TypeAccountVerification:
-		return sign.VerificationControl(id, clientOrderID, email, key)
-	}
-	return sign.StatusControl(party.Login, clientOrderID, r.Text(spec.OrderNumber), key)
+	return r.Control(id, party.ControlKey.Reveal())
 }

@@ -169,7 +169,7 @@ func TestControlKeyIsNeverShown(t *testing.T) {
 func TestFieldsAreComplete(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range Fields {
-		if f.Name == "" || f.Doc == "" || f.Sample == "" || f.Source == "" || f.value == nil {
+		if f.Name == "" || f.Doc.EN == "" || f.Sample == "" || f.Source == "" || f.value == nil {
 			t.Errorf("row %q is not complete", f.Name)
 		}
 		if seen[f.Name] {

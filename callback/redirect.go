@@ -1,42 +1,45 @@
 package callback
 
-import "payout/sign"
+import (
+	"payout"
+	"payout/sign"
+)
 
 // RedirectFields is the table of what the Receiver's browser posts to the
 // Connecting Party's site at the end, in the order of the reference (AF 10). They
 // are sent even if they are empty. Nobody changes it.
 var RedirectFields = []Field{
-	{"status", true, "State of the order: approved, declined, error or unknown. Not authoritative: ask by status or wait for the callback.", "approved", "AF 10",
+	{"status", true, payout.T("State of the order: approved, declined, error or unknown. Not authoritative: ask by status or wait for the callback.", ""), "approved", "AF 10",
 		func(m Message) string { return string(m.Status) }},
-	{"orderid", true, "The gateway's order id.", "6982864", "AF 10",
+	{"orderid", true, payout.T("The gateway's order id.", ""), "6982864", "AF 10",
 		func(m Message) string { return m.OrderID.String() }},
-	{"merchant_order", true, "Connecting Party's order identifier.", "902B4FF5", "AF 10",
+	{"merchant_order", true, payout.T("Connecting Party's order identifier.", ""), "902B4FF5", "AF 10",
 		func(m Message) string { return m.ClientOrderID }},
-	{"client_orderid", true, "The same as merchant_order.", "902B4FF5", "AF 10",
+	{"client_orderid", true, payout.T("The same as merchant_order.", ""), "902B4FF5", "AF 10",
 		func(m Message) string { return m.ClientOrderID }},
-	{"error_message", true, "Error text; the word null if there is no error.", "null", "AF 10",
+	{"error_message", true, payout.T("Error text; the word null if there is no error.", ""), "null", "AF 10",
 		redirectError},
-	{"control", true, "As in the callback: SHA-1 of status, orderid, client_orderid and the control key.",
+	{"control", true, payout.T("As in the callback: SHA-1 of status, orderid, client_orderid and the control key.", ""),
 		"652ace404c4dfe8bba069ecee594ec23a89340e1", "AF 10", control},
-	{"descriptor", true, "Descriptor of the gate.", "PAYOUT TEST", "AF 10",
+	{"descriptor", true, payout.T("Descriptor of the gate.", ""), "PAYOUT TEST", "AF 10",
 		func(m Message) string { return m.Descriptor }},
-	{"processor-tx-id", true, "The processor's transaction id.", "PNTEST-1788082", "AF 10",
+	{"processor-tx-id", true, payout.T("The processor's transaction id.", ""), "PNTEST-1788082", "AF 10",
 		func(m Message) string { return m.ProcessorTxID }},
-	{"amount", true, "Amount in major units with all decimals of the currency.", "100.00", "AF 10",
+	{"amount", true, payout.T("Amount in major units with all decimals of the currency.", ""), "100.00", "AF 10",
 		func(m Message) string { return m.Amount.String() }},
-	{"bin", true, "First six digits of the Receiver's card.", "444455", "AF 10",
+	{"bin", true, payout.T("First six digits of the Receiver's card.", ""), "444455", "AF 10",
 		func(m Message) string { return m.CardBIN }},
-	{"type", true, "Transaction type.", "payout", "AF 10",
+	{"type", true, payout.T("Transaction type.", ""), "payout", "AF 10",
 		func(m Message) string { return string(m.Type) }},
-	{"card-type", true, "Scheme of the card.", "VISA", "AF 10",
+	{"card-type", true, payout.T("Scheme of the card.", ""), "VISA", "AF 10",
 		func(m Message) string { return m.CardType }},
-	{"phone", true, "Phone of the Receiver, if the Connecting Party sent it.", "+12063582043", "AF 10",
+	{"phone", true, payout.T("Phone of the Receiver, if the Connecting Party sent it.", ""), "+12063582043", "AF 10",
 		func(m Message) string { return m.Phone }},
-	{"last-four-digits", true, "Last four digits of the card.", "1111", "AF 10",
+	{"last-four-digits", true, payout.T("Last four digits of the card.", ""), "1111", "AF 10",
 		func(m Message) string { return m.CardLastFour }},
-	{"card-holder-name", true, "Name printed on the card, if the Connecting Party sent it.", "JOHN SMITH", "AF 10",
+	{"card-holder-name", true, payout.T("Name printed on the card, if the Connecting Party sent it.", ""), "JOHN SMITH", "AF 10",
 		func(m Message) string { return m.Cardholder }},
-	{"error_code", true, "Error code of a declined order.", "1000", "AF 10", errorCode},
+	{"error_code", true, payout.T("Error code of a declined order.", ""), "1000", "AF 10", errorCode},
 }
 
 // Redirect returns the parameters of the final redirect in the order of

@@ -120,31 +120,32 @@ var (
 			all(conditional, receiver...),
 			[]Use{conditional(ReceiverPhone), optional(MerchantData), optional(ServerCallbackURL), optional(NotifyURL), optional(RedirectURL)}),
 		Rules: []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Source: "AF 5.2"}
+		Reply: AsyncReply, After: &After{Command: CreateCardRefV4, Gives: FieldCardRef, Takes: DestinationCardRef}, Source: "AF 5.2"}
 
 	TransferByRef = &Command{Version: 4, Name: "transfer-by-ref", Auth: OAuthRSA, Group: true, Type: payout.TypeTransfer,
 		Doc:    T("Transfers money from the Connecting Party's account to a card.", "Перевод со счёта Присоединяющейся Стороны на карту."),
 		Params: transferUses,
 		Rules: []Rule{eitherOf(DestinationCardNo, DestinationCardRef), stateOf(SenderState, SenderCountry),
 			notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Source: "1.1.5"}
+		Reply: AsyncReply, Shows: []*Param{DestinationCardNo}, Source: "1.1.5"}
 
-	Sale = initialPayment("sale", payout.TypeSale, T("Charges a card.", "Списание с карты."), required(AmountParam))
+	Sale = initialPayment("sale", payout.TypeSale, T("Charges a card.", "Списание с карты."), saleSum, required(AmountParam))
 
-	Preauth = initialPayment("preauth", payout.TypePreauth, T("Holds an amount on a card.", "Блокировка суммы на карте."), required(AmountParam))
+	Preauth = initialPayment("preauth", payout.TypePreauth, T("Holds an amount on a card.", "Блокировка суммы на карте."), saleSum, required(AmountParam))
 
 	AccountVerification = initialPayment("account-verification", payout.TypeAccountVerification,
-		T("Verifies a card without charging it.", "Проверка карты без списания."))
+		T("Verifies a card without charging it.", "Проверка карты без списания."), verificationSum)
 
 	CreateCardRefV2 = &Command{Version: 2, Name: "create-card-ref", Auth: Control, Group: true, Type: payout.TypeCardRef,
 		Doc:    T("Registers the card of an approved order and gives a reference to it.", "Регистрирует карту одобренного заказа и выдаёт ссылку на неё."),
 		Params: []Use{required(Login), required(ClientOrderID).strict(), required(OrderNumber), required(ControlSum)},
-		Reply:  CardRefReply, Source: "1.1.5"}
+		Sum:    orderSum,
+		Reply:  CardRefReply, After: &After{Command: Sale, Stage: payout.Approved}, Source: "1.1.5"}
 
 	CreateCardRefV4 = &Command{Version: 4, Name: "create-card-ref", Auth: OAuthRSA, Group: true, Type: payout.TypeCardRef,
 		Doc:    T("Registers the card of an approved order and gives a reference to it.", "Регистрирует карту одобренного заказа и выдаёт ссылку на неё."),
 		Params: []Use{required(Login), required(ClientOrderID), required(OrderNumber)},
-		Reply:  CardRefReply, Source: "AF 7"}
+		Reply:  CardRefReply, After: &After{Command: Sale, Stage: payout.Approved}, Source: "AF 7"}
 )
 
 // transferUses is the table of transfer-by-ref, row by row as in 1.1.5. The
@@ -166,7 +167,7 @@ var transferUses = join(
 // initialPayment is the command of an initial payment: step 1 of 1.1.5. No table
 // of theirs could be read; the names are the reference client's (AF 2, 3 and 15).
 // What names a person is the cardholder's here, as the Sender's on transfers.
-func initialPayment(name string, t payout.TransactionType, doc Text, amount ...Use) *Command {
+func initialPayment(name string, t payout.TransactionType, doc Text, sum []SumPart, amount ...Use) *Command {
 	return &Command{Version: 2, Name: name, Auth: Control, Group: true, Type: t, Doc: doc,
 		Params: join([]Use{required(ClientOrderID).strict(), optional(OrderDesc).upTo(65536)}, amount,
 			all(required, CurrencyParam, CreditCardNumber, CardPrintedName, ExpireMonth, ExpireYear, CVV2),
@@ -175,5 +176,6 @@ func initialPayment(name string, t payout.TransactionType, doc Text, amount ...U
 				ServerCallbackURL, NotifyURL, RedirectURL, MerchantData),
 			[]Use{required(ControlSum)}),
 		Rules: []Rule{stateOf(SenderState, SenderCountry), notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Source: "1.1.5, AF 2"}
+		Sum:   sum,
+		Reply: AsyncReply, Shows: []*Param{SenderEmail}, Source: "1.1.5, AF 2"}
 }

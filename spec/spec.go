@@ -9,10 +9,10 @@ package spec
 import "payout"
 
 // A Text is a text for people in the languages of the documentation.
-type Text struct{ EN, RU string }
+type Text = payout.Text
 
 // T makes a Text.
-func T(en, ru string) Text { return Text{EN: en, RU: ru} }
+func T(en, ru string) Text { return payout.T(en, ru) }
 
 // A Kind is the form that a parameter's value must have.
 type Kind string
@@ -123,8 +123,19 @@ type Command struct {
 	Doc     Text
 	Params  []Use
 	Rules   []Rule
+	Sum     []SumPart // what a control sum is made of, before the control key; see Control
 	Reply   *ReplySpec
+	After   *After   // what has to be done before it, or nil
+	Shows   []*Param // what an example of the request has besides the required parameters
 	Source  string
+}
+
+// An After says which command a command goes on from: its order, or what it gave.
+type After struct {
+	Command *Command
+	Stage   payout.Stage // that its order must have reached; empty: none
+	Gives   *Field       // of its reply, that this command sends as Takes; nil: its order's id
+	Takes   *Param
 }
 
 // Path returns the command's path below the context path and api/, such as v4/payout.

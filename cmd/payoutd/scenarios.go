@@ -15,14 +15,14 @@ func (scenariosCmd) Run(t terminal) error {
 	table := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tPHONE\tCARD\tWHAT HAPPENS")
 	for _, s := range simulator.Scenarios() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Account, s.Phone, s.Card, s.Doc)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Account, s.Phone, s.Card, s.Doc.EN)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	t.printf("\nOn sale, preauth and account-verification cvv2 decides. Any other code is declined.\n\n")
 	for _, c := range simulator.CardCodes() {
-		fmt.Fprintf(table, "%s\t%s\n", c.Code, c.Doc)
+		fmt.Fprintf(table, "%s\t%s\n", c.Code, c.Doc.EN)
 	}
 	return table.Flush()
 }

@@ -13,19 +13,19 @@ var _ processor.Acquirer = (*Simulator)(nil)
 // declined.
 type CardCode struct {
 	Code string
-	Doc  string
+	Doc  payout.Text
 
 	charge reaction
 }
 
 var cardCodes = []CardCode{
-	{"123", "Approved.", pay},
-	{"1234", "Approved.", pay},
-	{"101", "Declined: the card has expired.", declineFor(payout.CodeIssuerExpired)},
-	{"116", "Declined: insufficient funds.", declineFor(payout.CodeInsufficientFunds)},
-	{"119", "Declined: not permitted to cardholder.", declineFor(payout.CodeNotPermittedToCard)},
-	{"209", "Declined: the card is reported stolen.", declineFor(payout.CodeStolenCard)},
-	{"217", "Status unknown: no answer for the gate's silence; then error, because nothing was charged.", reaction{silent: true}},
+	{"123", payout.T("Approved.", ""), pay},
+	{"1234", payout.T("Approved.", ""), pay},
+	{"101", payout.T("Declined: the card has expired.", ""), declineFor(payout.CodeIssuerExpired)},
+	{"116", payout.T("Declined: insufficient funds.", ""), declineFor(payout.CodeInsufficientFunds)},
+	{"119", payout.T("Declined: not permitted to cardholder.", ""), declineFor(payout.CodeNotPermittedToCard)},
+	{"209", payout.T("Declined: the card is reported stolen.", ""), declineFor(payout.CodeStolenCard)},
+	{"217", payout.T("Status unknown: no answer for the gate's silence; then error, because nothing was charged.", ""), reaction{silent: true}},
 }
 
 // CardCodes returns the table of card codes. The documentation prints it.

@@ -15,7 +15,7 @@ type Scenario struct {
 	Account string // account_number, matched exactly
 	Phone   string // matched without a leading '+', and with a leading 8 read as 7
 	Card    string // number of the destination card
-	Doc     string
+	Doc     payout.Text
 
 	payout    []reaction     // by attempt; the last one is for all later attempts
 	checkCode payout.ErrCode // 0: the bank confirms a payout-check
@@ -45,45 +45,45 @@ var (
 // before their check digit. 4444555566661111 is what public clients use (AF 15).
 var scenarios = []Scenario{
 	{Name: "approved", Account: "1234567890", Phone: "79990000000", Card: "4444555566661111",
-		Doc:    "Approved at once.",
+		Doc:    payout.T("Approved at once.", ""),
 		payout: []reaction{pay}},
 	{Name: "declined", Account: "0987654321", Phone: "79990000001", Card: "4000000000000010",
-		Doc:    "Declined at once.",
+		Doc:    payout.T("Declined at once.", ""),
 		payout: []reaction{decline}},
 	{Name: "processor error", Account: "1987654321", Phone: "79990000002", Card: "4000000000000028",
-		Doc:    "Ends in status error with PROCESSOR_INTERNAL_ERROR; nothing is paid.",
+		Doc:    payout.T("Ends in status error with PROCESSOR_INTERNAL_ERROR; nothing is paid.", ""),
 		payout: []reaction{{enters: StateBroken, code: payout.CodeProcessorError}}},
 	{Name: "slow 3 s", Account: "2000000003", Phone: "79990000003", Card: "4000000000000036",
-		Doc:    "Paid at once, approved after 3 seconds. Who does not wait is told the truth by the next question.",
+		Doc:    payout.T("Paid at once, approved after 3 seconds. Who does not wait is told the truth by the next question.", ""),
 		payout: []reaction{{enters: StatePaid, wait: 3 * time.Second}}},
 	{Name: "slow 30 s", Account: "2000000030", Phone: "79990000030", Card: "4000000000000309",
-		Doc:    "Paid at once, approved after 30 seconds. Who does not wait is told the truth by the next question.",
+		Doc:    payout.T("Paid at once, approved after 30 seconds. Who does not wait is told the truth by the next question.", ""),
 		payout: []reaction{{enters: StatePaid, wait: 30 * time.Second}}},
 	{Name: "accepted, then approved", Account: "2000000010", Phone: "79990000010", Card: "4000000000000101",
-		Doc:    "Accepted at once, approved after the gate's decide_after.",
+		Doc:    payout.T("Accepted at once, approved after the gate's decide_after.", ""),
 		payout: []reaction{{enters: StateAccepted, will: StatePaid}}},
 	{Name: "accepted, then declined", Account: "2000000011", Phone: "79990000011", Card: "4000000000000119",
-		Doc:    "Accepted at once, declined after the gate's decide_after.",
+		Doc:    payout.T("Accepted at once, declined after the gate's decide_after.", ""),
 		payout: []reaction{{enters: StateAccepted, will: StateDeclined, code: payout.CodeDeclined}}},
 	{Name: "no answer, paid", Account: "2000000020", Phone: "79990000020", Card: "4000000000000200",
-		Doc:    "Paid, but the answer is lost after the gate's silence: status unknown, approved by the next question.",
+		Doc:    payout.T("Paid, but the answer is lost after the gate's silence: status unknown, approved by the next question.", ""),
 		payout: []reaction{{enters: StatePaid, silent: true}}},
 	{Name: "no answer, not paid", Account: "2000000021", Phone: "79990000021", Card: "4000000000000218",
-		Doc: "Not paid, and no answer for the gate's silence: status unknown, then error by the next question, " +
-			"because the processor has no such payment.",
+		Doc: payout.T("Not paid, and no answer for the gate's silence: status unknown, then error by the next question, " +
+			"because the processor has no such payment.", ""),
 		payout: []reaction{{silent: true}}},
 	{Name: "connection refused", Account: "2000000040", Phone: "79990000040", Card: "4000000000000408",
-		Doc:    "The connection is refused on attempts 1 and 2; approved from attempt 3 on.",
+		Doc:    payout.T("The connection is refused on attempts 1 and 2; approved from attempt 3 on.", ""),
 		payout: []reaction{refuse, refuse, pay}},
 	{Name: "declined, next gate", Account: "2000000050", Phone: "79990000050", Card: "4000000000000507",
-		Doc: "Declined on attempt 1 for a reason that another gate need not share; approved from attempt 2 on. " +
-			"So a chain of two gates ends approved, and one gate alone declined.",
+		Doc: payout.T("Declined on attempt 1 for a reason that another gate need not share; approved from attempt 2 on. " +
+			"So a chain of two gates ends approved, and one gate alone declined.", ""),
 		payout: []reaction{{enters: StateDeclined, code: payout.CodeDeclined, tryNext: true}, pay}},
 	{Name: "payout-check declined", Account: "2000000060", Phone: "79990000060", Card: "4000000000000606",
-		Doc:    "The bank declines the payout-check. A payout without a check is approved.",
+		Doc:    payout.T("The bank declines the payout-check. A payout without a check is approved.", ""),
 		payout: []reaction{pay}, checkCode: payout.CodeCheckDeclined},
 	{Name: "payout-check slow", Account: "2000000063", Phone: "79990000063", Card: "4000000000000630",
-		Doc:    "The bank confirms the payout-check after 3 seconds; the payout is then approved at once.",
+		Doc:    payout.T("The bank confirms the payout-check after 3 seconds; the payout is then approved at once.", ""),
 		payout: []reaction{pay}, checkWait: 3 * time.Second},
 }
 

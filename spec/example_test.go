@@ -1,0 +1,48 @@
+package spec
+
+import (
+	"testing"
+
+	"payout/sign"
+)
+
+func TestExamplesAreAccepted(t *testing.T) {
+	for _, c := range Commands {
+		form := c.Example()
+		if c.Auth == Control {
+			form = append(form, sign.Pair{Name: ControlSum.Name, Value: c.Control("39915", form, "key")})
+		}
+		r, err := c.Parse(form)
+		if err != nil {
+			t.Errorf("%s: %s", c.Path(), err)
+			continue
+		}
+		if c.Auth == Control && r.Text(ControlSum) != r.Control("39915", "key") {
+			t.Errorf("%s: its control sum is not the one that the server wants", c.Path())
+		}
+		if body, err := c.Reply.Example().Form(); err != nil || len(body) == 0 {
+			t.Errorf("%s: reply %q, %v", c.Path(), body, err)
+		}
+	}
+}
+
+func TestWhatComesBeforeACommandIsListed(t *testing.T) {
+	for _, c := range Commands {
+		if c.After == nil {
+			if u, ok := c.Use(OrderNumber); ok && u.Need == Required {
+				t.Errorf("%s wants an order, and does not say whose", c.Path())
+			}
+			continue
+		}
+		if (c.After.Gives == nil) != (c.After.Takes == nil) {
+			t.Errorf("%s: what is given is not taken", c.Path())
+		}
+		if c.After.Takes != nil {
+			if _, ok := c.Use(c.After.Takes); !ok {
+				t.Errorf("%s does not take %s", c.Path(), c.After.Takes.Name)
+			}
+		} else if _, ok := c.Use(OrderNumber); !ok {
+			t.Errorf("%s takes no order", c.Path())
+		}
+	}
+}
