@@ -16,7 +16,7 @@ func TestErrorCodesAreUniqueAndComplete(t *testing.T) {
 			t.Errorf("codes %d and %d have the same text", other, row.Code)
 		}
 		texts[row.Text] = row.Code
-		if row.Text == "" || row.Doc.EN == "" {
+		if row.Text == "" || row.Doc.EN == "" || row.Doc.RU == "" {
 			t.Errorf("code %d has no text or no documentation", row.Code)
 		}
 		switch row.Kind {

@@ -47,16 +47,16 @@ type StageRow struct {
 // stages gives every stage its words on the wire, in the order of an order's life.
 // Source of the suffixes: api-facts 5.1 (check_*) and 11.
 var stages = []StageRow{
-	{AtForm, "form_processing", StatusProcessing, T("The Receiver has not sent the payout form yet.", "")},
-	{Checking, "check_validating", StatusProcessing, T("The bank has not confirmed the payout yet. Ask again in about 5 seconds.", "")},
-	{Held, "check_validated", StatusProcessing, T("The bank has confirmed; payout-pay lets the money go.", "")},
-	{Starting, "starting", StatusProcessing, T("The order is accepted and waits for its rail.", "")},
-	{Sending, "processing", StatusProcessing, T("The order is being handed to the rail.", "")},
-	{Pending, "processing", StatusProcessing, T("The rail has the payment and has not decided.", "")},
-	{Doubtful, "unknown", StatusUnknown, T("The rail gave no answer. It is being asked; nothing is sent again.", "")},
-	{Approved, "approved", StatusApproved, T("The Receiver has been paid.", "")},
-	{Declined, "declined", StatusDeclined, T("The payout was refused; no money left.", "")},
-	{Failed, "error", StatusError, T("The payout failed on the rail's side; no money left.", "")},
+	{AtForm, "form_processing", StatusProcessing, T("The Receiver has not sent the payout form yet.", "Получатель ещё не отправил форму выплаты.")},
+	{Checking, "check_validating", StatusProcessing, T("The bank has not confirmed the payout yet. Ask again in about 5 seconds.", "Банк ещё не подтвердил выплату. Спросите снова примерно через 5 секунд.")},
+	{Held, "check_validated", StatusProcessing, T("The bank has confirmed; payout-pay lets the money go.", "Банк подтвердил; деньги отправит payout-pay.")},
+	{Starting, "starting", StatusProcessing, T("The order is accepted and waits for its rail.", "Заказ принят и ждёт отправки в платёжный канал.")},
+	{Sending, "processing", StatusProcessing, T("The order is being handed to the rail.", "Заказ передаётся в платёжный канал.")},
+	{Pending, "processing", StatusProcessing, T("The rail has the payment and has not decided.", "Платёж у платёжного канала, решения ещё нет.")},
+	{Doubtful, "unknown", StatusUnknown, T("The rail gave no answer. It is being asked; nothing is sent again.", "Платёжный канал не ответил. Шлюз спрашивает его об исходе и ничего не отправляет повторно.")},
+	{Approved, "approved", StatusApproved, T("The Receiver has been paid.", "Деньги Получателю выплачены.")},
+	{Declined, "declined", StatusDeclined, T("The payout was refused; no money left.", "В выплате отказано; деньги не ушли.")},
+	{Failed, "error", StatusError, T("The payout failed on the rail's side; no money left.", "Сбой на стороне платёжного канала; деньги не ушли.")},
 }
 
 // Stages returns the table of stages in the order of an order's life.
@@ -110,6 +110,31 @@ const (
 	Unsent       Event = "unsent"        // the payment surely never left
 	Lose         Event = "lose"          // no answer: the rail may or may not have it
 )
+
+// An EventRow is one row of the table of events.
+type EventRow struct {
+	Event Event
+	Doc   Text
+}
+
+// events says of every event what happened, in the order of an order's life.
+var events = []EventRow{
+	{Submit, T("The Receiver sent the payout form.", "Получатель отправил форму выплаты.")},
+	{Confirm, T("The bank confirmed the payout-check.", "Банк подтвердил payout-check.")},
+	{Pay, T("The Connecting Party sent payout-pay.", "Присоединяющаяся Сторона отправила payout-pay.")},
+	{Expire, T("The form or payout-pay did not come in time.", "Форма или payout-pay не пришли вовремя.")},
+	{Send, T("The intent to pay is stored; the rail is called next.", "Намерение заплатить записано; следом вызывается платёжный канал.")},
+	{Accept, T("The rail took the payment and has not decided.", "Платёжный канал принял платёж и ещё не решил.")},
+	{Approve, T("The rail paid.", "Платёжный канал заплатил.")},
+	{Decline, T("The rail refused, or no gate is left.", "Платёжный канал отказал, или гейтов больше нет.")},
+	{DeclineChain, T("The rail refused; the next gate is tried.", "Платёжный канал отказал; пробуется следующий гейт.")},
+	{Fail, T("The rail broke and surely did not pay.", "Сбой платёжного канала; он точно не заплатил.")},
+	{Unsent, T("The payment surely never left; it is tried again.", "Платёж точно не был отправлен; попытка повторяется.")},
+	{Lose, T("No answer: the rail may or may not have the payment.", "Ответа нет: платёж мог дойти до платёжного канала, а мог и не дойти.")},
+}
+
+// Events returns the table of events.
+func Events() []EventRow { return append([]EventRow(nil), events...) }
 
 // A Move is one row of the table of moves: at From, the event On leads to To.
 type Move struct {

@@ -72,6 +72,26 @@ func TestEveryStageOfAMoveHasARow(t *testing.T) {
 	}
 }
 
+func TestStagesAndEventsAreDocumented(t *testing.T) {
+	for _, row := range stages {
+		if row.Suffix == "" || row.Doc.EN == "" || row.Doc.RU == "" {
+			t.Errorf("%s: a text is missing", row.Stage)
+		}
+	}
+	told := make(map[Event]bool)
+	for _, row := range events {
+		if row.Doc.EN == "" || row.Doc.RU == "" || told[row.Event] {
+			t.Errorf("%s: a text is missing, or the row is there twice", row.Event)
+		}
+		told[row.Event] = true
+	}
+	for _, m := range moves {
+		if !told[m.On] {
+			t.Errorf("event %s has no row", m.On)
+		}
+	}
+}
+
 // provesUnpaid are the events after which money has surely not left. Unsent is
 // a proof only by the very call that sent.
 func provesUnpaid(m Move) bool {

@@ -168,8 +168,13 @@ func TestControlKeyIsNeverShown(t *testing.T) {
 // The sample of each row is a message's value, so that the docs cannot lie.
 func TestFieldsAreComplete(t *testing.T) {
 	seen := map[string]bool{}
+	for _, f := range RedirectFields {
+		if f.Name == "" || f.Doc.EN == "" || f.Doc.RU == "" || f.Sample == "" || f.Source == "" || f.value == nil {
+			t.Errorf("row %q of the redirect is not complete", f.Name)
+		}
+	}
 	for _, f := range Fields {
-		if f.Name == "" || f.Doc.EN == "" || f.Sample == "" || f.Source == "" || f.value == nil {
+		if f.Name == "" || f.Doc.EN == "" || f.Doc.RU == "" || f.Sample == "" || f.Source == "" || f.value == nil {
 			t.Errorf("row %q is not complete", f.Name)
 		}
 		if seen[f.Name] {

@@ -19,13 +19,13 @@ type CardCode struct {
 }
 
 var cardCodes = []CardCode{
-	{"123", payout.T("Approved.", ""), pay},
-	{"1234", payout.T("Approved.", ""), pay},
-	{"101", payout.T("Declined: the card has expired.", ""), declineFor(payout.CodeIssuerExpired)},
-	{"116", payout.T("Declined: insufficient funds.", ""), declineFor(payout.CodeInsufficientFunds)},
-	{"119", payout.T("Declined: not permitted to cardholder.", ""), declineFor(payout.CodeNotPermittedToCard)},
-	{"209", payout.T("Declined: the card is reported stolen.", ""), declineFor(payout.CodeStolenCard)},
-	{"217", payout.T("Status unknown: no answer for the gate's silence; then error, because nothing was charged.", ""), reaction{silent: true}},
+	{"123", payout.T("Approved.", "Одобряется."), pay},
+	{"1234", payout.T("Approved.", "Одобряется."), pay},
+	{"101", payout.T("Declined: the card has expired.", "Отклоняется: срок действия карты истёк."), declineFor(payout.CodeIssuerExpired)},
+	{"116", payout.T("Declined: insufficient funds.", "Отклоняется: недостаточно средств."), declineFor(payout.CodeInsufficientFunds)},
+	{"119", payout.T("Declined: not permitted to cardholder.", "Отклоняется: операция не разрешена держателю карты."), declineFor(payout.CodeNotPermittedToCard)},
+	{"209", payout.T("Declined: the card is reported stolen.", "Отклоняется: карта числится украденной."), declineFor(payout.CodeStolenCard)},
+	{"217", payout.T("Status unknown: no answer for the gate's silence; then error, because nothing was charged.", "Статус unknown: ответа нет в течение времени silence гейта; затем error, потому что списания не было."), reaction{silent: true}},
 }
 
 // CardCodes returns the table of card codes. The documentation prints it.

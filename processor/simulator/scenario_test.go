@@ -14,7 +14,7 @@ func TestScenarioNumbersAreOneReadableFamily(t *testing.T) {
 	card := regexp.MustCompile(`^4000000000000\d\d\d$|^4444555566661111$`)
 	seen := make(map[string]string)
 	for _, sc := range Scenarios() {
-		if sc.Name == "" || sc.Doc.EN == "" {
+		if sc.Name == "" || sc.Doc.EN == "" || sc.Doc.RU == "" {
 			t.Errorf("scenario %s has no name or no Doc", sc.Account)
 		}
 		for _, number := range []string{sc.Account, sc.Phone, sc.Card} {
@@ -75,5 +75,15 @@ func TestScenariosAreTheCallersOwn(t *testing.T) {
 	Settings()[0].Name = "x"
 	if Scenarios()[0].Account == "0" || Settings()[0].Name == "x" {
 		t.Error("a caller can change the table")
+	}
+}
+
+func TestCardCodesAreDocumented(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, c := range CardCodes() {
+		if c.Doc.EN == "" || c.Doc.RU == "" || seen[c.Code] {
+			t.Errorf("%s: a text is missing, or the code is there twice", c.Code)
+		}
+		seen[c.Code] = true
 	}
 }
