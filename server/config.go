@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,18 +15,22 @@ import (
 // gateway runs (parties, endpoints, gates) is data in the database. The zero
 // value runs a gateway on SQLite in ./data.
 type Config struct {
-	Listen          string        // address of the API; default 127.0.0.1:8080
-	MetricsListen   string        // address of /metrics; empty: no metrics
-	Database        string        // SQLite file or postgres:// URL; default data/payoutd.db
-	KeyFile         string        // master key file, made when missing; default data/master.key
-	KeyCommand      string        // prints the master key, instead of the file
-	MasterKey       payout.Secret // the master key itself, instead of the file
-	SimulatorBook   string        // SQLite file of the simulator rail; default data/simulator.db
-	PublicURL       string        // scheme and host that clients sign, such as https://gate.example.com; default: from the request
-	ContextPath     string        // path before /api/; default /paynet
-	TLSCert         string        // PEM files; empty: no TLS
-	TLSKey          string
-	Sandbox         bool          // callbacks may go to loopback addresses and any port
+	Listen        string        // address of the API; default 127.0.0.1:8080
+	MetricsListen string        // address of /metrics; empty: no metrics
+	Database      string        // SQLite file or postgres:// URL; default data/payoutd.db
+	KeyFile       string        // master key file, made when missing; default data/master.key
+	KeyCommand    string        // prints the master key, instead of the file
+	MasterKey     payout.Secret // the master key itself, instead of the file
+	SimulatorBook string        // SQLite file of the simulator rail; default data/simulator.db
+	PublicURL     string        // scheme and host that clients sign, such as https://gate.example.com; default: from the request
+	ContextPath   string        // path before /api/; default /paynet
+	TLSCert       string        // PEM files; empty: no TLS
+	TLSKey        string
+	Sandbox       bool // callbacks may go to loopback addresses and any port
+	// SandboxKey makes the gateway a sandbox for integrators: the merchant
+	// gateway.SandboxLogin signs by it, the documentation's examples are signed by it
+	// too, and who has a key may sign up as a merchant. Nil: none of it.
+	SandboxKey      *rsa.PrivateKey
 	Zone            string        // time zone of dates in replies, such as Europe/Moscow; default UTC
 	Window          time.Duration // greatest distance of an oauth_timestamp; default 5 minutes, negative: not checked
 	RailTimeout     time.Duration // longest call to a rail; default 60 s
@@ -63,6 +68,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
 	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace) < 0 {
 		return c, errors.New("timeouts must not be negative")
+	}
+	if c.SandboxKey != nil && !c.Sandbox {
+		return c, errors.New("a sandbox key is for sandboxes only")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, errors.New("TLS needs both a certificate file and a key file")

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"payout"
 	"payout/api"
 	"payout/callback"
 	"payout/gateway"
@@ -70,7 +71,8 @@ type server struct {
 	zone    *time.Location
 	tls     *tls.Config // of the main door, or nil
 	pages   *payoutform.Handler
-	stopped context.CancelFunc // ends what pages stream
+	sandbox *payout.ConnectingParty // whose key is Config.SandboxKey, or nil
+	stopped context.CancelFunc      // ends what pages stream
 	ready   atomic.Bool
 }
 
@@ -101,6 +103,11 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		log.Info("database migrated", "migrations", n)
 	}
 	warnOfClocks(ctx, s.db, now, log)
+	if c.SandboxKey != nil {
+		if s.sandbox, err = gateway.SetUpSandbox(ctx, s.db, now(), &c.SandboxKey.PublicKey); err != nil {
+			return nil, err
+		}
+	}
 	rails, closeRails, err := openProcessors(c)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"payout/gateway"
 	"payout/sign"
 )
 
@@ -417,7 +418,7 @@ func TestDemoOfCardsDepositsToACardInThreeSteps(t *testing.T) {
 	if r.code != 0 || !strings.HasSuffix(r.out, "\nThe transfer to the card is approved and its callback is verified.\n") {
 		t.Fatalf("the demo exits %d: %s%s", r.code, r.out, r.err)
 	}
-	s.has(s.ok("card", "list", demoLogin), `444455\*{6}1111`)
+	s.has(s.ok("card", "list", gateway.SandboxLogin), `444455\*{6}1111`)
 	s.has(s.ok("order", "list"), "transfer_approved 250.00 USD", "sale_approved 10.42 USD")
 }
 
@@ -462,7 +463,7 @@ func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 			t.Fatalf("the %s demo exits %d: %s%s", when, r.code, r.out, r.err)
 		}
 	}
-	if parties := s.ok("party", "list"); strings.Count(parties, demoLogin) != 1 {
+	if parties := s.ok("party", "list"); strings.Count(parties, gateway.SandboxLogin) != 1 {
 		t.Errorf("the second demo did not use the first one's party:\n%s", parties)
 	}
 	const account = "1234567890"
@@ -498,13 +499,20 @@ func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 	}
 }
 
-func TestDemoWithoutItsKeyTellsWhy(t *testing.T) {
+// A key that is lost is replaced by another, which the merchant has besides.
+func TestDemoWhoseKeyIsLostMakesAnother(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.ok("party", "add", demoLogin)
-	r := execute(t.Context(), "", "demo", "--once", "--dir", s.dir, "--listen", "127.0.0.1:0")
-	if r.code != 1 || !strings.Contains(r.err, "use another --dir") {
-		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+	for range 2 {
+		r := execute(t.Context(), "", "demo", "payout", "--once", "--dir", s.dir, "--listen", "127.0.0.1:0")
+		if r.code != 0 {
+			t.Fatalf("exit %d: %s%s", r.code, r.out, r.err)
+		}
+		check(t, os.Remove(s.file("TestMerchant.key")))
+		check(t, os.Remove(s.file("TestMerchant.pub")))
+	}
+	if keys := strings.Count(s.ok("party", "list"), "4096 bits"); keys != 2 {
+		t.Errorf("the merchant has %d keys", keys)
 	}
 }
 

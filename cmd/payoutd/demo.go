@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,18 +16,11 @@ import (
 	"strings"
 	"time"
 
-	"payout"
+	"payout/gateway"
 	"payout/server"
 	"payout/sign"
 	"payout/storage"
 	"payout/vault"
-)
-
-// The demo's set-up: the names of the reference's examples (seed 3.26).
-const (
-	demoLogin    = "TestMerchant"
-	demoEndpoint = payout.EndpointID(39915)
-	demoGroup    = payout.GroupID(77)
 )
 
 type demoCmd struct {
@@ -81,71 +73,25 @@ type demo struct {
 	chapters  int // printed so far
 }
 
-func (d *demo) keyFile() string { return filepath.Join(d.Dir, demoLogin) }
+func (d *demo) keyFile() string { return filepath.Join(d.Dir, gateway.SandboxLogin) }
 
 func (d *demo) logFile() string { return filepath.Join(d.Dir, "payoutd.log") }
 
-// setUp creates the party, its keys, a gate, an endpoint and a group, unless an
-// earlier run has done so.
-func (d *demo) setUp(ctx context.Context) error {
+// setUp makes the sandbox's merchant, its keys and endpoints, unless an earlier
+// run has done so.
+func (d *demo) setUp(ctx context.Context) (err error) {
+	if d.key, err = keyMadeWhenMissing(d.keyFile() + ".key"); err != nil {
+		return err
+	}
 	return d.store.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
-		directory, err := db.Directory(ctx)
+		party, err := gateway.SetUpSandbox(ctx, db, time.Now(), &d.key.PublicKey)
 		if err != nil {
 			return err
 		}
-		if party := directory.PartyByLogin(demoLogin); party != nil {
-			d.control = party.ControlKey.Reveal()
-			d.key, err = readPrivateKey(d.keyFile() + ".key")
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s has party %s, but not its key %s.key: use another --dir", d.Dir, demoLogin, d.keyFile())
-			}
-			if err == nil && directory.Endpoints[demoCardForm] == nil { // made by an older payoutd
-				err = db.Transact(ctx, time.Now(), func(tx *storage.Tx) error {
-					return createForms(tx, party.ID, directory.Endpoints[demoEndpoint].ProjectID)
-				})
-			}
-			return err
-		}
-		if d.key, err = writeKeyPair(d.keyFile(), 4096); err != nil {
-			return err
-		}
-		d.control = newControlKey()
-		return db.Transact(ctx, time.Now(), d.create)
+		d.control = party.ControlKey.Reveal()
+		// For the commands that an integrator runs beside the demo.
+		return os.WriteFile(d.keyFile()+".control", []byte(d.control+"\n"), 0o600)
 	})
-}
-
-func (d *demo) create(tx *storage.Tx) error {
-	party, err := tx.AddParty(payout.ConnectingParty{Login: demoLogin, Name: "Test Merchant", ControlKey: payout.Secret(d.control), Enabled: true})
-	if err != nil {
-		return err
-	}
-	public := &d.key.PublicKey
-	err = tx.AddPartyKey(party, payout.PartyKey{Fingerprint: sign.Fingerprint(public), Public: public, Enabled: true})
-	if err != nil {
-		return err
-	}
-	project, err := tx.AddProject(payout.Project{Name: "Sandbox", Enabled: true})
-	if err != nil {
-		return err
-	}
-	gate, err := tx.AddGate(payout.Gate{Name: "Simulator", Processor: "simulator", Concurrency: 32, Descriptor: "payoutd sandbox", Enabled: true})
-	if err != nil {
-		return err
-	}
-	second, err := tx.AddGate(payout.Gate{Name: "Simulator 2", Processor: "simulator", Concurrency: 32, Descriptor: "payoutd sandbox 2", Enabled: true})
-	if err != nil {
-		return err
-	}
-	endpoint, err := tx.AddEndpoint(payout.Endpoint{ID: demoEndpoint, PartyID: party, ProjectID: project, Name: "Sandbox, any currency",
-		Gates: []payout.GateID{gate, second}, Repeat: payout.RepeatReplay, Enabled: true})
-	if err != nil {
-		return err
-	}
-	_, err = tx.AddGroup(payout.EndpointGroup{ID: demoGroup, PartyID: party, Name: "Sandbox", Endpoints: []payout.EndpointID{endpoint}, Enabled: true})
-	if err != nil {
-		return err
-	}
-	return createForms(tx, party, project)
 }
 
 // serve starts the gateway and the callback receiver. The channel tells how
@@ -171,7 +117,7 @@ func (d *demo) serve(ctx context.Context) (<-chan error, error) {
 	served, ready := make(chan error, 1), make(chan server.Addresses, 1)
 	go func() {
 		err := server.Run(ctx, server.Config{Listen: d.Listen, Database: d.store.Database, KeyFile: d.store.KeyFile,
-			SimulatorBook: filepath.Join(d.Dir, "simulator.db"), Sandbox: true},
+			SimulatorBook: filepath.Join(d.Dir, "simulator.db"), Sandbox: true, SandboxKey: d.key},
 			slog.New(slog.NewJSONHandler(logFile, nil)), func(a server.Addresses) { ready <- a })
 		served <- errors.Join(err, logFile.Close())
 	}()
@@ -204,7 +150,7 @@ func (d *demo) post(ctx context.Context, path string, form []sign.Pair, oauth bo
 	d.t.printf("> POST %s\n", path)
 	if oauth {
 		header, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: d.base + path, Form: form},
-			sign.Credentials{ConsumerKey: demoLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, d.key)
+			sign.Credentials{ConsumerKey: gateway.SandboxLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, d.key)
 		if err != nil {
 			return nil, err
 		}
@@ -240,7 +186,7 @@ func (d *demo) hints() {
 	if err != nil {
 		program = "payoutd"
 	}
-	endpoint := demoEndpoint.String()
+	endpoint := gateway.SandboxEndpoint.String()
 	d.t.printf(`
 ── The sandbox keeps serving. Try it from another terminal (stop it with Ctrl-C):
 
@@ -258,5 +204,5 @@ func (d *demo) hints() {
   %[3]s order list --database %[6]s --key-file %[7]s
   %[3]s order show ID --database %[6]s --key-file %[7]s
   %[3]s scenarios
-`, d.base, endpoint, program, demoLogin, d.keyFile(), d.store.Database, d.store.KeyFile)
+`, d.base, endpoint, program, gateway.SandboxLogin, d.keyFile(), d.store.Database, d.store.KeyFile)
 }

@@ -10,43 +10,9 @@ import (
 	"strings"
 
 	"payout"
+	"payout/gateway"
 	"payout/sign"
-	"payout/storage"
 )
-
-// The endpoints whose gates ask the Receiver for a card, and for a phone number.
-const (
-	demoCardForm  = payout.EndpointID(39925)
-	demoPhoneForm = payout.EndpointID(39935)
-)
-
-// createForms makes the endpoints of the forms: a gate's Conditional parameters
-// say what the form asks for.
-func createForms(tx *storage.Tx, party payout.PartyID, project payout.ProjectID) error {
-	for _, f := range []struct {
-		id       payout.EndpointID
-		name     string
-		required []string
-		brand    payout.Brand
-	}{
-		{demoCardForm, "Form for cards", []string{"credit_card_number", "card_printed_name"}, payout.Brand{Name: "Northwind Games", Accent: "#0f766e"}},
-		{demoPhoneForm, "Form for phones", []string{"receiver_phone"}, payout.Brand{Name: "Северный ветер", Accent: "#7c3aed", Language: "ru"}},
-	} {
-		gate, err := tx.AddGate(payout.Gate{Name: f.name, Processor: "simulator", Required: f.required, Concurrency: 32, Descriptor: "payoutd sandbox", Enabled: true})
-		if err != nil {
-			return err
-		}
-		_, err = tx.AddEndpoint(payout.Endpoint{ID: f.id, PartyID: party, ProjectID: project, Name: f.name, Gates: []payout.GateID{gate},
-			Repeat: payout.RepeatReplay, Enabled: true})
-		if err != nil {
-			return err
-		}
-		if err := tx.SetBrand(f.id, f.brand); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // form asks for a form and returns its order's id and its address.
 func (d *demo) form(ctx context.Context, endpoint payout.EndpointID, id, amount, currency string) (order, address string, err error) {
@@ -60,7 +26,7 @@ func (d *demo) form(ctx context.Context, endpoint payout.EndpointID, id, amount,
 func (d *demo) formTour(ctx context.Context) error {
 	id := demoOrderID()
 	d.chapter("The payout form: the Receiver says where the money goes")
-	order, address, err := d.form(ctx, demoEndpoint, id, "10.42", "USD")
+	order, address, err := d.form(ctx, gateway.SandboxEndpoint, id, "10.42", "USD")
 	if err != nil {
 		return err
 	}
@@ -94,9 +60,9 @@ func (d *demo) forms(ctx context.Context) error {
 		endpoint                   payout.EndpointID
 		what, amount, currency, or string
 	}{
-		{demoEndpoint, "bank account", "25.00", "EUR", "1234567890 is approved, 0987654321 declined"},
-		{demoCardForm, "card", "120.50", "USD", "4444555566661111 is approved"},
-		{demoPhoneForm, "phone (SBP)", "1500.00", "RUB", "+7 903 123-45-67 is approved"},
+		{gateway.SandboxEndpoint, "bank account", "25.00", "EUR", "1234567890 is approved, 0987654321 declined"},
+		{gateway.SandboxCardForm, "card", "120.50", "USD", "4444555566661111 is approved"},
+		{gateway.SandboxPhoneForm, "phone (SBP)", "1500.00", "RUB", "+7 903 123-45-67 is approved"},
 	} {
 		_, address, err := quiet.form(ctx, f.endpoint, demoOrderID(), f.amount, f.currency)
 		if err != nil {

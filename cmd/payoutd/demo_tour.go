@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"payout"
+	"payout/gateway"
 	"payout/sign"
 )
 
 // tour shows what the demo was asked to show.
 func (d *demo) tour(ctx context.Context) error {
-	d.t.printf("payoutd sandbox: %s   login %s, endpoint %s, group %s\nlog: %s\n", d.base, demoLogin, demoEndpoint, demoGroup, d.logFile())
+	d.t.printf("payoutd sandbox: %s   login %s, endpoint %s, group %s\nlog: %s\n", d.base, gateway.SandboxLogin, gateway.SandboxEndpoint, gateway.SandboxGroup, d.logFile())
 	for _, chapter := range []struct {
 		name string
 		show func(context.Context) error
@@ -54,7 +55,7 @@ func (d *demo) cardsTour(ctx context.Context) error {
 	order, err := d.order(ctx, "v2/sale", []sign.Pair{{Name: "client_orderid", Value: sale}, {Name: "amount", Value: amount}, {Name: "currency", Value: "USD"},
 		{Name: "email", Value: email}, {Name: "credit_card_number", Value: "4444555566661111"}, {Name: "card_printed_name", Value: "JOHN SMITH"},
 		{Name: "expire_month", Value: "12"}, {Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"},
-		{Name: "control", Value: sign.SaleControl(demoEndpoint.String(), sale, minor, email, d.control)}}, false)
+		{Name: "control", Value: sign.SaleControl(gateway.SandboxEndpoint.String(), sale, minor, email, d.control)}}, false)
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,8 @@ func (d *demo) cardsTour(ctx context.Context) error {
 		return err
 	}
 	d.chapter("Step 2: the card is registered, and a reference stands for it")
-	reply, err := d.post(ctx, "/api/v2/create-card-ref/"+demoEndpoint.String(), []sign.Pair{{Name: "login", Value: demoLogin}, {Name: "client_orderid", Value: sale},
-		{Name: "orderid", Value: order}, {Name: "control", Value: sign.StatusControl(demoLogin, sale, order, d.control)}}, false)
+	reply, err := d.post(ctx, "/api/v2/create-card-ref/"+gateway.SandboxEndpoint.String(), []sign.Pair{{Name: "login", Value: gateway.SandboxLogin}, {Name: "client_orderid", Value: sale},
+		{Name: "orderid", Value: order}, {Name: "control", Value: sign.StatusControl(gateway.SandboxLogin, sale, order, d.control)}}, false)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func demoOrderID() string { return "demo-" + strings.ToLower(rand.Text()[:8]) }
 
 // order sends a request that makes an order, and returns its paynet-order-id.
 func (d *demo) order(ctx context.Context, command string, form []sign.Pair, oauth bool) (string, error) {
-	reply, err := d.ask(ctx, command, demoEndpoint, form, oauth)
+	reply, err := d.ask(ctx, command, gateway.SandboxEndpoint, form, oauth)
 	return reply.Get("paynet-order-id"), err
 }
 
@@ -130,10 +131,10 @@ func (d *demo) chapter(title string) {
 
 // pollStatus asks until the status is final.
 func (d *demo) pollStatus(ctx context.Context, clientOrderID, orderID string) (string, error) {
-	form := []sign.Pair{{Name: "login", Value: demoLogin}, {Name: "client_orderid", Value: clientOrderID}, {Name: "orderid", Value: orderID},
-		{Name: "control", Value: sign.StatusControl(demoLogin, clientOrderID, orderID, d.control)}}
+	form := []sign.Pair{{Name: "login", Value: gateway.SandboxLogin}, {Name: "client_orderid", Value: clientOrderID}, {Name: "orderid", Value: orderID},
+		{Name: "control", Value: sign.StatusControl(gateway.SandboxLogin, clientOrderID, orderID, d.control)}}
 	for range 120 {
-		reply, err := d.post(ctx, "/api/v2/status/"+demoEndpoint.String(), form, false)
+		reply, err := d.post(ctx, "/api/v2/status/"+gateway.SandboxEndpoint.String(), form, false)
 		if err != nil {
 			return "", err
 		}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"payout/sign"
 )
@@ -66,6 +67,15 @@ func writeNew(file string, data []byte, mode fs.FileMode) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
+}
+
+// keyMadeWhenMissing reads the private key file NAME.key, or makes it and NAME.pub.
+func keyMadeWhenMissing(file string) (*rsa.PrivateKey, error) {
+	key, err := readPrivateKey(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return writeKeyPair(strings.TrimSuffix(file, ".key"), 4096)
+	}
+	return key, err
 }
 
 // readPublicKey reads a public key file.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rsa"
 	"log/slog"
 	"time"
 
@@ -18,6 +19,7 @@ type serveCmd struct {
 	TLSCert         string        `name:"tls-cert" env:"PAYOUTD_TLS_CERT" placeholder:"FILE" help:"Certificate chain, PEM; empty: no TLS (env $$${env})."`
 	TLSKey          string        `name:"tls-key" env:"PAYOUTD_TLS_KEY" placeholder:"FILE" help:"The certificate's private key, PEM (env $$${env})."`
 	Sandbox         bool          `env:"PAYOUTD_SANDBOX" help:"Allow callbacks to loopback addresses and any port (env $$${env})."`
+	SandboxKey      string        `env:"PAYOUTD_SANDBOX_KEY" placeholder:"FILE" help:"With --sandbox: the private key of the merchant TestMerchant, made when missing. The documentation signs its examples by it, and visitors may sign up as merchants (env $$${env})."`
 	TimeZone        string        `default:"UTC" env:"PAYOUTD_TIME_ZONE" help:"Zone of dates in replies, such as Europe/Moscow (default: ${default}; env $$${env})."`
 	TimestampWindow time.Duration `default:"5m" env:"PAYOUTD_TIMESTAMP_WINDOW" help:"How far an oauth_timestamp may be off; 0 switches the check off (default: ${default}; env $$${env})."`
 	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
@@ -36,24 +38,35 @@ type serveCmd struct {
 	LogLevel        slog.Level    `default:"info" env:"PAYOUTD_LOG_LEVEL" help:"debug, info, warn or error (default: ${default}; env $$${env})."`
 }
 
-func (c serveCmd) config() server.Config {
+func (c serveCmd) config() (server.Config, error) {
+	var sandboxKey *rsa.PrivateKey
+	if c.SandboxKey != "" {
+		var err error
+		if sandboxKey, err = keyMadeWhenMissing(c.SandboxKey); err != nil {
+			return server.Config{}, err
+		}
+	}
 	window := c.TimestampWindow
 	if window == 0 {
 		window = -1 // switched off
 	}
 	return server.Config{Listen: c.Listen, MetricsListen: c.MetricsListen, Database: c.Database, KeyFile: c.KeyFile, KeyCommand: c.KeyCommand, MasterKey: c.MasterKey,
 		SimulatorBook: c.SimulatorBook, PublicURL: c.PublicURL, ContextPath: c.ContextPath, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		Sandbox: c.Sandbox, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
+		Sandbox: c.Sandbox, SandboxKey: sandboxKey, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
-		ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}
+		ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}, nil
 }
 
 // Run serves until the process is told to stop.
 func (c serveCmd) Run(ctx context.Context, t terminal) error {
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
 	log := slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
 	server.Tune()
-	return server.Run(ctx, c.config(), log, nil)
+	return server.Run(ctx, config, log, nil)
 }
 
 type migrateCmd struct{ stored }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"payout"
 	"payout/callback"
+	"payout/gateway"
 	"payout/server"
 	"payout/sign"
 	"payout/spec"
@@ -80,7 +80,7 @@ func (c partyAddCmd) Run(ctx context.Context, t terminal) error {
 	}
 	made := c.ControlKey == ""
 	if made {
-		c.ControlKey = newControlKey()
+		c.ControlKey = gateway.NewControlKey().Reveal()
 	}
 	err := c.change(ctx, func(_ *storage.Directory, tx *storage.Tx) error {
 		name := c.Name
@@ -104,14 +104,6 @@ func (c partyAddCmd) Run(ctx context.Context, t terminal) error {
 		t.printf("It has no public key yet: payoutd party key add %s FILE\n", c.Login)
 	}
 	return nil
-}
-
-// newControlKey makes a random control key in the shape of a UUID (api-facts 2).
-func newControlKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the program instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return strings.ToUpper(fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:]))
 }
 
 func addKey(tx *storage.Tx, party payout.PartyID, file string) error {

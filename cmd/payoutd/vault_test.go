@@ -85,7 +85,8 @@ func TestMasterKeyComesFromTheEnvironment(t *testing.T) {
 	if help := s.ok("serve", "--help"); strings.Contains(help, "--master-key") || !strings.Contains(help, "PAYOUTD_MASTER_KEY") {
 		t.Errorf("the help offers the key as a flag, or does not tell its variable:\n%s", help)
 	}
-	serve := serveCmd{stored: stored{KeyFile: "f", KeyCommand: "c", MasterKey: "k"}}.config()
+	serve, err := serveCmd{stored: stored{KeyFile: "f", KeyCommand: "c", MasterKey: "k"}}.config()
+	check(t, err)
 	if serve.KeyFile != "f" || serve.KeyCommand != "c" || serve.MasterKey != "k" {
 		t.Errorf("serve takes the key from %+v", serve)
 	}
