@@ -85,52 +85,16 @@ func (e *exchange) clientOrderID() string {
 	return e.request.Text(spec.ClientOrderID)
 }
 
-// accessDenied is the reference's page for requests that are not authentic
-// (seed 3.26). It is the same for every reason.
-const accessDenied = `<!DOCTYPE html>
-<html>
-<head>
-  <meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>
-  <title>403</title>
-
-<style type="text/css">
-body {
-font-family: Arial, sans-serif;
-font-size: 130%;
-background-color: #eee;
-}
-
-p {
-margin: 10em auto 0;
-width: 500px;
-border: 1px solid gray;
-text-align: center;
-vertical-align: middle;
-padding: 40px 20px;
-background-color: #fff;
--webkit-border-radius: 20px;
--moz-border-radius: 20px;
-border-radius: 20px;
-}
-</style>
-</head>
-
-<body>
-<p>Access is denied</p>
-</body>
-</html>
-`
-
 // writeDenied answers a request that is not authentic, in JSON mode too.
 func writeDenied(w http.ResponseWriter) int {
 	header := w.Header()
 	header.Set("Server", "server")
 	header.Set("Content-Type", "text/html")
-	header.Set("Content-Length", strconv.Itoa(len(accessDenied)))
+	header.Set("Content-Length", strconv.Itoa(len(spec.AccessDenied)))
 	header.Set("X-XSS-Protection", "1")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Strict-Transport-Security", "max-age=31536000")
 	w.WriteHeader(http.StatusForbidden)
-	_, _ = w.Write([]byte(accessDenied)) // the client is gone
+	_, _ = w.Write([]byte(spec.AccessDenied)) // the client is gone
 	return http.StatusForbidden
 }

@@ -39,6 +39,7 @@ var states = map[string][]string{
 // elsewhere.
 func stateOf(state, country *Param) Rule {
 	return Rule{
+		Tie: State, Params: []*Param{state, country},
 		Doc: T(state.Name+" is required for US, CA and AU, and not accepted for other countries.",
 			"Параметр "+state.Name+" обязателен для US, CA и AU и не принимается для других стран."),
 		Check: func(r *Request) error {

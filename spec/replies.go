@@ -103,6 +103,42 @@ var (
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldErrorMessage, FieldErrorCode}}
 )
 
+// AccessDenied is the reference's page for requests that are not authentic
+// (seed 3.26). It is the same for every reason.
+const AccessDenied = `<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>
+  <title>403</title>
+
+<style type="text/css">
+body {
+font-family: Arial, sans-serif;
+font-size: 130%;
+background-color: #eee;
+}
+
+p {
+margin: 10em auto 0;
+width: 500px;
+border: 1px solid gray;
+text-align: center;
+vertical-align: middle;
+padding: 40px 20px;
+background-color: #fff;
+-webkit-border-radius: 20px;
+-moz-border-radius: 20px;
+border-radius: 20px;
+}
+</style>
+</head>
+
+<body>
+<p>Access is denied</p>
+</body>
+</html>
+`
+
 // A Reply is the answer to one request. Empty fields are left out.
 type Reply struct {
 	Spec   *ReplySpec
