@@ -15,7 +15,7 @@ import (
 var floors = [][]string{
 	{".", "sign"},
 	{"spec", "vault"},
-	{"storage", "processor", "callback", "web"},
+	{"storage", "processor", "callback", "web", "diagram"},
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest"},
 	{"api", "payoutform"},
 	{"server"},
@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"processor":               {"."},
 	"callback":                {".", "sign"},
 	"web":                     {"."},
+	"diagram":                 {"."},
 	"processor/simulator":     {".", "processor"},
 	"processor/processortest": {".", "processor"},
 }

@@ -41,22 +41,23 @@ type StageRow struct {
 	Stage  Stage
 	Suffix string // of order-stage, after the transaction type and '_'
 	Status Status
+	First  bool // a new order may begin here
 	Doc    Text
 }
 
 // stages gives every stage its words on the wire, in the order of an order's life.
 // Source of the suffixes: api-facts 5.1 (check_*) and 11.
 var stages = []StageRow{
-	{AtForm, "form_processing", StatusProcessing, T("The Receiver has not sent the payout form yet.", "Получатель ещё не отправил форму выплаты.")},
-	{Checking, "check_validating", StatusProcessing, T("The bank has not confirmed the payout yet. Ask again in about 5 seconds.", "Банк ещё не подтвердил выплату. Спросите снова примерно через 5 секунд.")},
-	{Held, "check_validated", StatusProcessing, T("The bank has confirmed; payout-pay lets the money go.", "Банк подтвердил; деньги отправит payout-pay.")},
-	{Starting, "starting", StatusProcessing, T("The order is accepted and waits for its rail.", "Заказ принят и ждёт отправки в платёжный канал.")},
-	{Sending, "processing", StatusProcessing, T("The order is being handed to the rail.", "Заказ передаётся в платёжный канал.")},
-	{Pending, "processing", StatusProcessing, T("The rail has the payment and has not decided.", "Платёж у платёжного канала, решения ещё нет.")},
-	{Doubtful, "unknown", StatusUnknown, T("The rail gave no answer. It is being asked; nothing is sent again.", "Платёжный канал не ответил. Шлюз спрашивает его об исходе и ничего не отправляет повторно.")},
-	{Approved, "approved", StatusApproved, T("The Receiver has been paid.", "Деньги Получателю выплачены.")},
-	{Declined, "declined", StatusDeclined, T("The payout was refused; no money left.", "В выплате отказано; деньги не ушли.")},
-	{Failed, "error", StatusError, T("The payout failed on the rail's side; no money left.", "Сбой на стороне платёжного канала; деньги не ушли.")},
+	{AtForm, "form_processing", StatusProcessing, true, T("The Receiver has not sent the payout form yet.", "Получатель ещё не отправил форму выплаты.")},
+	{Checking, "check_validating", StatusProcessing, true, T("The bank has not confirmed the payout yet. Ask again in about 5 seconds.", "Банк ещё не подтвердил выплату. Спросите снова примерно через 5 секунд.")},
+	{Held, "check_validated", StatusProcessing, false, T("The bank has confirmed; payout-pay lets the money go.", "Банк подтвердил; деньги отправит payout-pay.")},
+	{Starting, "starting", StatusProcessing, true, T("The order is accepted and waits for its rail.", "Заказ принят и ждёт отправки в платёжный канал.")},
+	{Sending, "processing", StatusProcessing, false, T("The order is being handed to the rail.", "Заказ передаётся в платёжный канал.")},
+	{Pending, "processing", StatusProcessing, false, T("The rail has the payment and has not decided.", "Платёж у платёжного канала, решения ещё нет.")},
+	{Doubtful, "unknown", StatusUnknown, false, T("The rail gave no answer. It is being asked; nothing is sent again.", "Платёжный канал не ответил. Шлюз спрашивает его об исходе и ничего не отправляет повторно.")},
+	{Approved, "approved", StatusApproved, false, T("The Receiver has been paid.", "Деньги Получателю выплачены.")},
+	{Declined, "declined", StatusDeclined, false, T("The payout was refused; no money left.", "В выплате отказано; деньги не ушли.")},
+	{Failed, "error", StatusError, false, T("The payout failed on the rail's side; no money left.", "Сбой на стороне платёжного канала; деньги не ушли.")},
 }
 
 // Stages returns the table of stages in the order of an order's life.
