@@ -11,9 +11,10 @@ import (
 	"payout"
 )
 
-// A line is one end of a lane or an arrow down, read off the drawing.
+// The lines of the drawing: an end of a lane with its bend, a lane or an arrow
+// down, and an arrow's point.
 var (
-	leaving = regexp.MustCompile(`^M([\d.]+) ([\d.]+)H[\d.]+Q([\d.]+) `)
+	leaving = regexp.MustCompile(`^M([\d.]+) ([\d.]+)H[\d.]+Q([\d.]+) [\d.]+ [\d.]+ ([\d.]+)$`)
 	down    = regexp.MustCompile(`^M([\d.]+) ([\d.]+)V([\d.]+)$`)
 	point   = regexp.MustCompile(`^M([\d.]+) ([\d.]+)L`)
 )
@@ -61,8 +62,7 @@ func (p picture) right() float64 {
 	return 0
 }
 
-// heads finds the points of the arrows that enter boxes at the right, by their
-// height.
+// entries are where arrows enter boxes at the right, by their height.
 func (p picture) entries() []float64 {
 	var ys []float64
 	for _, e := range p.all {
@@ -86,7 +86,7 @@ func (p picture) moves() []payout.Move {
 		}
 		at := floats(p.t, m[1:])
 		if slices.Contains(p.entries(), at[1]) && at[0] > p.right()+1 {
-			lane[p.lane(at[2], at[1])] = p.stageAt(at[1])
+			lane[p.lane(at[2], at[3])] = p.stageAt(at[1])
 		}
 	}
 	var found []payout.Move
@@ -105,14 +105,14 @@ func (p picture) moves() []payout.Move {
 	return found
 }
 
-// lane names the lane at a place: the vertical line at x that reaches y.
+// lane names the lane at a place: the vertical line at x that has y.
 func (p picture) lane(x, y float64) string {
 	for _, e := range p.all {
 		m := down.FindStringSubmatch(e.attrs["d"])
 		if m == nil || !e.has("track") {
 			continue
 		}
-		if at := floats(p.t, m[1:]); at[0] == x && at[1]-7 <= y && y <= at[2]+7 {
+		if at := floats(p.t, m[1:]); at[0] == x && at[1] <= y && y <= at[2] {
 			return e.attrs["d"]
 		}
 	}
@@ -127,7 +127,7 @@ func (p picture) leavingUnder(y float64) string {
 			continue
 		}
 		if at := floats(p.t, m[1:]); at[0] == p.right() && at[1] > y && at[1] < y+6 {
-			return p.lane(at[2], at[1])
+			return p.lane(at[2], at[3])
 		}
 	}
 	return "none"
