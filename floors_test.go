@@ -17,7 +17,7 @@ var floors = [][]string{
 	{"spec", "vault"},
 	{"storage", "processor", "callback", "web", "diagram"},
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest"},
-	{"api", "payoutform"},
+	{"api", "payoutform", "docs"},
 	{"server"},
 	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys"},
 }

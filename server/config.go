@@ -42,6 +42,7 @@ type Config struct {
 	BankFile        string        // CSV file of the SBP banks (number, name); empty: a small sample
 	AddressHeader   string        // header in which a proxy tells a browser's address, such as X-Forwarded-For; empty: none
 	FrameAncestors  []string      // origins that may show the pages in a frame; empty: none
+	NoDocs          bool          // the documentation at /docs/ is not served
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s

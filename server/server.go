@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"payout"
 	"payout/api"
 	"payout/callback"
+	"payout/docs"
 	"payout/gateway"
 	"payout/payoutform"
 	"payout/storage"
@@ -71,6 +73,7 @@ type server struct {
 	zone    *time.Location
 	tls     *tls.Config // of the main door, or nil
 	pages   *payoutform.Handler
+	docs    *docs.Handler           // nil: not served
 	sandbox *payout.ConnectingParty // whose key is Config.SandboxKey, or nil
 	stopped context.CancelFunc      // ends what pages stream
 	ready   atomic.Bool
@@ -126,7 +129,19 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	if err := s.openPages(); err != nil {
 		return nil, err
 	}
+	if err := s.openDocs(); err != nil {
+		return nil, err
+	}
 	return s, s.gateway.Reload(ctx)
+}
+
+// openDocs makes the documentation ready.
+func (s *server) openDocs() error {
+	if s.config.NoDocs {
+		return nil
+	}
+	s.docs = &docs.Handler{ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL, Now: now, Nonce: cryptorand.Text, Log: s.log}
+	return s.docs.Open()
 }
 
 // openPages makes the Receiver's door ready.
@@ -271,6 +286,8 @@ func (s *server) handler() http.Handler {
 			signed.ServeHTTP(w, r)
 		case s.pages.Serves(r.URL.Path):
 			s.pages.ServeHTTP(w, r)
+		case s.docs != nil && s.docs.Serves(r.URL.Path):
+			s.docs.ServeHTTP(w, r)
 		case r.URL.Path == "/healthz":
 			fmt.Fprintln(w, "ok")
 		case r.URL.Path == "/readyz":

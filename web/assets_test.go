@@ -56,7 +56,7 @@ func TestAssetsThatAreNot(t *testing.T) {
 
 func TestAcceptsGzip(t *testing.T) {
 	for header, want := range map[string]bool{"gzip": true, "br, GZIP": true, "gzip;q=0": false, "gzip; q=0.1": true, "gzip;q=0.000": false, "": false, "br": false} {
-		if acceptsGzip(header) != want {
+		if AcceptsGzip(header) != want {
 			t.Errorf("%q: not %v", header, want)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 type Policy struct {
 	FormAction     []string // addresses of other sites that its forms are posted to
 	FrameAncestors []string // origins that may show it in a frame; 'self' is allowed
+	Connect        []string // addresses that its scripts may call, and no others; none: ourselves. One that ends in / is a folder
 }
 
 // self is our own origin in a Content-Security-Policy.
@@ -24,13 +25,17 @@ const self = "'self'"
 // is the strict side.
 func (p Policy) Set(h http.Header) {
 	forms := append([]string{self}, origins(p.FormAction)...)
+	connect := addresses(p.Connect)
+	if len(connect) == 0 {
+		connect = []string{self}
+	}
 	frames := origins(p.FrameAncestors)
 	if len(frames) == 0 {
 		frames = []string{"'none'"}
 		h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
 	}
 	h.Set("Content-Security-Policy", strings.Join([]string{
-		"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "connect-src 'self'", "font-src 'none'",
+		"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "connect-src " + strings.Join(connect, " "), "font-src 'none'",
 		"form-action " + strings.Join(forms, " "), "base-uri 'none'", "frame-ancestors " + strings.Join(frames, " "),
 	}, "; "))
 	// Not no-referrer: with it browsers send our own forms with "Origin: null"
@@ -56,6 +61,26 @@ func origins(addresses []string) []string {
 	}
 	return all
 }
+
+// addresses keeps what may stand in a source list with its path: scheme, host
+// and a plain path. What could end the list or the directive is left out.
+func addresses(all []string) []string {
+	var kept []string
+	for _, address := range all {
+		o := origin(address)
+		path := strings.TrimPrefix(address, o)
+		if o == "" || strings.Trim(path, pathCharacters) != "" || path != "" && path[0] != '/' {
+			continue
+		}
+		if !slices.Contains(kept, o+path) {
+			kept = append(kept, o+path)
+		}
+	}
+	return kept
+}
+
+// pathCharacters are those of a path in a source list that need no encoding.
+const pathCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~/"
 
 // hostCharacters are those of a host, its port and a wildcard in a source list.
 const hostCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:*[]"

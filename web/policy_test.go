@@ -32,6 +32,24 @@ func TestPolicyOfAPage(t *testing.T) {
 	}
 }
 
+func TestConnectNamesWhatScriptsMayCall(t *testing.T) {
+	for _, test := range []struct {
+		connect []string
+		want    string
+	}{
+		{nil, "connect-src 'self';"},
+		{[]string{"'self'", "https://gate.example/paynet/api/"}, "connect-src 'self' https://gate.example/paynet/api/;"},
+		{[]string{"https://gate.example:8443/paynet/api/", "https://gate.example:8443/paynet/api/"}, "connect-src https://gate.example:8443/paynet/api/;"},
+		{[]string{"https://gate.example/a b", "https://gate.example/a;script-src *", "https://gate.example/a?b", "//gate.example/", "https:"}, "connect-src 'self';"},
+	} {
+		h := make(http.Header)
+		Policy{Connect: test.connect}.Set(h)
+		if got := h.Get("Content-Security-Policy"); !strings.Contains(got, test.want) {
+			t.Errorf("%v: %s, want %s", test.connect, got, test.want)
+		}
+	}
+}
+
 func TestPolicyKeepsThePageToItself(t *testing.T) {
 	h := make(http.Header)
 	Policy{}.Set(h)
