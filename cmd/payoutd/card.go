@@ -17,10 +17,13 @@ type cardCmd struct {
 }
 
 type cardListCmd struct {
-	stored
+	listing
 	Login string `arg:"" help:"Login of the party."`
 	Limit int    `default:"100" help:"How many (default: ${default})."`
 }
+
+// Help tells the shape of the JSON.
+func (cardListCmd) Help() string { return shapeOf[[]cardView]() }
 
 // Run lists card references.
 func (c cardListCmd) Run(ctx context.Context, t terminal) error {
@@ -37,14 +40,18 @@ func (c cardListCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
+		views := cardViews(cards)
+		if c.JSON {
+			return t.json(views)
+		}
 		table := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, "CARD-REF-ID\tCARD\tUNQ-CARD-REF-ID\tORDER\tCREATED\tSTATE")
-		for _, card := range cards {
+		for _, card := range views {
 			state := "active"
 			if !card.DeletedAt.IsZero() {
 				state = "deleted " + card.DeletedAt.Format(time.RFC3339)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", card.ID, card.Mask, card.Unique, card.OrderID, card.CreatedAt.Format(time.RFC3339), state)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", card.ID, card.Card, card.Unique, card.OrderID, card.CreatedAt.Format(time.RFC3339), state)
 		}
 		return table.Flush()
 	})

@@ -480,9 +480,9 @@ func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 			t.Errorf("order %s tells the account number or the callback URL:\n%s", what, text)
 		}
 	}
-	var history orderHistory
+	var history historyView
 	check(t, json.Unmarshal([]byte(asJSON), &history))
-	if history.Order.Status != "approved" || len(history.Requests) != 1 || len(history.Transactions) != 1 || len(history.Callbacks) != 1 || len(history.Attempts) != 1 {
+	if history.Order.Status != "approved" || len(history.Requests) != 1 || len(history.Transactions) != 1 || len(history.Callbacks) != 1 || len(history.Callbacks[0].Attempts) != 1 {
 		t.Errorf("%s", asJSON)
 	}
 	if found := s.ok("order", "list", "--receiver", account); found != list {

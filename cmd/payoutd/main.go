@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"payout"
+	"payout/spec"
 	"payout/storage"
 	"payout/vault"
 )
@@ -30,13 +32,15 @@ type cli struct {
 	Endpoint endpointCmd `cmd:"" help:"Endpoints: the terminals that requests name in their URL."`
 	Group    groupCmd    `cmd:"" help:"Endpoint groups: endpoints of several currencies under one id."`
 
-	Card      cardCmd      `cmd:"" help:"Card references: registered cards of a party."`
-	Order     orderCmd     `cmd:"" help:"Orders and their whole history."`
-	Vault     vaultCmd     `cmd:"" help:"The master key: its keys, and their rotation."`
-	OAuth     oauthCmd     `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
-	Control   controlCmd   `cmd:"" help:"Compute SHA-1 control sums."`
+	Card    cardCmd    `cmd:"" help:"Card references: registered cards of a party."`
+	Order   orderCmd   `cmd:"" help:"Orders and their whole history."`
+	Vault   vaultCmd   `cmd:"" help:"The master key: its keys, and their rotation."`
+	OAuth   oauthCmd   `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
+	Control controlCmd `cmd:"" help:"Compute SHA-1 control sums."`
+
 	Scenarios scenariosCmd `cmd:"" help:"List the simulator's test accounts, phones and cards."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
 // A terminal is where a command reads and writes.
@@ -47,8 +51,36 @@ type terminal struct {
 
 func (t terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
 
+// The exit codes.
+const (
+	exitDone     = 0
+	exitFailed   = 1 // also: refused, declined
+	exitUsage    = 2 // a wrong command line
+	exitNotFinal = 3 // an order has not ended in time
+)
+
+// An exitError ends a command with an exit code of its own.
+type exitError struct {
+	code int
+	err  error // nil: the command has said why itself
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
 // errQuiet ends a command with exit code 1 after it has said why itself.
-var errQuiet = errors.New("failed")
+var errQuiet error = exitError{code: exitFailed}
+
+// wrongUsage ends a command because its command line is wrong.
+func wrongUsage(format string, args ...any) error {
+	return exitError{exitUsage, fmt.Errorf(format, args...)}
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,19 +90,26 @@ func main() {
 	os.Exit(code)
 }
 
-// run parses and runs one command line and returns the exit code: 0 done,
-// 1 failed, 2 a wrong command line.
+// run parses and runs one command line and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) (code int) {
+	return runAPI(ctx, args, t, spec.Commands)
+}
+
+// An api is the commands that the integrator's commands know.
+type api []*spec.Command
+
+// runAPI is run with the commands of the API given.
+func runAPI(ctx context.Context, args []string, t terminal, commands api) (code int) {
 	var c cli
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("payoutd"),
 		kong.Description("A self-hosted payout gateway for the public paynet v2/v4 wire format.\n\n"+
 			"Where the help of a flag says env, it can also be set in the environment."),
 		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exit = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, commands))
 	if err != nil {
 		fmt.Fprintln(t.err, "payoutd:", err)
-		return 2
+		return exitUsage
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -81,15 +120,18 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	}
 	if err != nil {
 		fmt.Fprintf(t.err, "payoutd: %s\nRun \"payoutd --help\" for help.\n", err)
-		return 2
+		return exitUsage
 	}
-	if err := parsed.Run(); err != nil {
-		if !errors.Is(err, errQuiet) {
-			fmt.Fprintln(t.err, "payoutd:", err)
-		}
-		return 1
+	err = parsed.Run()
+	if err == nil {
+		return exitDone
 	}
-	return 0
+	coded := exitError{exitFailed, err}
+	errors.As(err, &coded)
+	if coded.err != nil {
+		fmt.Fprintln(t.err, "payoutd:", err)
+	}
+	return coded.code
 }
 
 // stored are the flags of commands that open the database.
@@ -129,7 +171,22 @@ func (s stored) with(ctx context.Context, fn func(*storage.DB, *vault.Vault) err
 // version is set when a release is built.
 var version = "development"
 
-type versionCmd struct{}
+type versionCmd struct{ printed }
+
+// A versionView is what version --json prints.
+type versionView struct {
+	Version string `json:"version"`
+	Go      string `json:"go" doc:"the Go release that it was built with"`
+}
+
+// Help tells the shape of the JSON.
+func (versionCmd) Help() string { return shapeOf[versionView]() }
 
 // Run prints the version.
-func (versionCmd) Run(t terminal) error { t.printf("payoutd %s\n", version); return nil }
+func (c versionCmd) Run(t terminal) error {
+	if c.JSON {
+		return t.json(versionView{version, runtime.Version()})
+	}
+	t.printf("payoutd %s\n", version)
+	return nil
+}

@@ -5,8 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -28,21 +26,11 @@ type signed struct {
 // request reads the described request.
 func (s signed) request(t terminal) (sign.Request, error) {
 	r := sign.Request{Method: s.Method, URL: s.URL}
-	var data []byte
-	var err error
-	switch s.Body {
-	case "":
+	if s.Body == "" {
 		return r, nil
-	case "-":
-		data, err = io.ReadAll(t.in)
-	default:
-		data, err = os.ReadFile(s.Body)
 	}
-	if err != nil {
-		return r, fmt.Errorf("read body: %w", err)
-	}
-	// Editors end files with a newline; a form never ends with one.
-	if r.Form, err = sign.ParseForm(strings.TrimRight(string(data), "\r\n")); err != nil {
+	var err error
+	if r.Form, err = readFormFile(t, s.Body); err != nil {
 		return r, fmt.Errorf("read body: %w", err)
 	}
 	return r, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,22 +31,35 @@ func (s stored) change(ctx context.Context, fn func(*storage.Directory, *storage
 	})
 }
 
-// list prints a table of the set-up.
-func (s stored) list(ctx context.Context, t terminal, header string, rows func(*storage.Directory, func(...any))) error {
-	return s.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
+// A listing is the flags of commands that list a part of the set-up.
+type listing struct {
+	stored
+	printed
+}
+
+// list prints a part of the set-up: a table, some rows for each view, or the
+// views as JSON.
+func list[V any](ctx context.Context, t terminal, c listing, views func(*storage.Directory) []V, header string, rows func(V, func(...any))) error {
+	return c.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
 		d, err := db.Directory(ctx)
 		if err != nil {
 			return err
 		}
+		all := views(d)
+		if c.JSON {
+			return t.json(all)
+		}
 		table := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, header)
-		rows(d, func(cells ...any) {
-			texts := make([]string, len(cells))
-			for i, cell := range cells {
-				texts[i] = fmt.Sprint(cell)
-			}
-			fmt.Fprintln(table, strings.Join(texts, "\t"))
-		})
+		for _, v := range all {
+			rows(v, func(cells ...any) {
+				texts := make([]string, len(cells))
+				for i, cell := range cells {
+					texts[i] = fmt.Sprint(cell)
+				}
+				fmt.Fprintln(table, strings.Join(texts, "\t"))
+			})
+		}
 		return table.Flush()
 	})
 }
@@ -123,18 +137,19 @@ func partyNamed(d *storage.Directory, login string) (*payout.ConnectingParty, er
 	return party, nil
 }
 
-type partyListCmd struct{ stored }
+type partyListCmd struct{ listing }
+
+// Help tells the shape of the JSON.
+func (partyListCmd) Help() string { return shapeOf[[]partyView]() }
 
 // Run lists parties.
 func (c partyListCmd) Run(ctx context.Context, t terminal) error {
-	return c.list(ctx, t, "LOGIN\tNAME\tSTATE\tKEY\tKEY STATE", func(d *storage.Directory, row func(...any)) {
-		for _, p := range storage.Sorted(d.Parties) {
-			if len(p.Keys) == 0 {
-				row(p.Login, p.Name, onOff(p.Enabled), "none", "")
-			}
-			for _, k := range p.Keys {
-				row(p.Login, p.Name, onOff(p.Enabled), fmt.Sprintf("%s… (%d bits)", k.Fingerprint[:16], k.Public.N.BitLen()), onOff(k.Enabled))
-			}
+	return list(ctx, t, c.listing, partyViews, "LOGIN\tNAME\tSTATE\tKEY\tKEY STATE", func(p partyView, row func(...any)) {
+		if len(p.Keys) == 0 {
+			row(p.Login, p.Name, onOff(p.Enabled), "none", "")
+		}
+		for _, k := range p.Keys {
+			row(p.Login, p.Name, onOff(p.Enabled), fmt.Sprintf("%s… (%d bits)", k.Fingerprint[:16], k.Bits), onOff(k.Enabled))
 		}
 	})
 }
@@ -173,7 +188,7 @@ type partyKeyCmd struct {
 type partyKeyAddCmd struct {
 	stored
 	Login string `arg:""`
-	File  string `arg:"" help:"Public key, SPKI or PKCS#1 PEM."`
+	File  string `arg:"" complete:"file" help:"Public key, SPKI or PKCS#1 PEM."`
 }
 
 // Run adds a key.
@@ -246,14 +261,15 @@ func (c projectAddCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-type projectListCmd struct{ stored }
+type projectListCmd struct{ listing }
+
+// Help tells the shape of the JSON.
+func (projectListCmd) Help() string { return shapeOf[[]projectView]() }
 
 // Run lists projects.
 func (c projectListCmd) Run(ctx context.Context, t terminal) error {
-	return c.list(ctx, t, "ID\tNAME\tSTATE", func(d *storage.Directory, row func(...any)) {
-		for _, p := range storage.Sorted(d.Projects) {
-			row(p.ID, p.Name, onOff(p.Enabled))
-		}
+	return list(ctx, t, c.listing, projectViews, "ID\tNAME\tSTATE", func(p projectView, row func(...any)) {
+		row(p.ID, p.Name, onOff(p.Enabled))
 	})
 }
 
@@ -267,7 +283,7 @@ type gateCmd struct {
 type gateAddCmd struct {
 	stored
 	Name        string            `arg:""`
-	Processor   string            `default:"simulator" help:"Connector that speaks the rail's protocol (default: ${default})."`
+	Processor   string            `default:"simulator" complete:"processor" help:"Connector that speaks the rail's protocol (default: ${default})."`
 	Currency    []string          `placeholder:"CODE" help:"Currencies that the gate takes (default: any)."`
 	Set         map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A setting of the connector; may be repeated."`
 	Require     []string          `placeholder:"PARAMETER" help:"Conditional parameters that the gate needs, such as account_name."`
@@ -315,18 +331,19 @@ func (c gateAddCmd) gate() (payout.Gate, error) {
 	return gate, nil
 }
 
-type gateListCmd struct{ stored }
+type gateListCmd struct{ listing }
+
+// Help tells the shape of the JSON.
+func (gateListCmd) Help() string { return shapeOf[[]gateView]() }
 
 // Run lists gates.
 func (c gateListCmd) Run(ctx context.Context, t terminal) error {
-	return c.list(ctx, t, "ID\tNAME\tPROCESSOR\tCURRENCIES\tREQUIRES\tCONCURRENCY\tSTATE", func(d *storage.Directory, row func(...any)) {
-		for _, g := range storage.Sorted(d.Gates) {
-			currencies := "any"
-			if len(g.Currencies) > 0 {
-				currencies = fmt.Sprint(g.Currencies)
-			}
-			row(g.ID, g.Name, g.Processor, currencies, strings.Join(g.Required, ","), g.Concurrency, onOff(g.Enabled))
+	return list(ctx, t, c.listing, gateViews, "ID\tNAME\tPROCESSOR\tCURRENCIES\tREQUIRES\tCONCURRENCY\tSTATE", func(g gateView, row func(...any)) {
+		currencies := "any"
+		if len(g.Currencies) > 0 {
+			currencies = fmt.Sprint(g.Currencies)
 		}
+		row(g.ID, g.Name, g.Processor, currencies, strings.Join(g.Requires, ","), g.Concurrency, onOff(g.Enabled))
 	})
 }
 
@@ -412,22 +429,15 @@ func gateNamed(d *storage.Directory, name string) *payout.Gate {
 	return nil
 }
 
-type endpointListCmd struct{ stored }
+type endpointListCmd struct{ listing }
+
+// Help tells the shape of the JSON.
+func (endpointListCmd) Help() string { return shapeOf[[]endpointView]() }
 
 // Run lists endpoints.
 func (c endpointListCmd) Run(ctx context.Context, t terminal) error {
-	return c.list(ctx, t, "ID\tPARTY\tPROJECT\tNAME\tCURRENCY\tGATES\tREPEAT\tSTATE", func(d *storage.Directory, row func(...any)) {
-		for _, e := range storage.Sorted(d.Endpoints) {
-			currency := "any"
-			if e.Currency != "" {
-				currency = e.Currency.Code()
-			}
-			var gates []string
-			for _, id := range e.Gates {
-				gates = append(gates, d.Gates[id].Name)
-			}
-			row(e.ID, d.Parties[e.PartyID].Login, d.Projects[e.ProjectID].Name, e.Name, currency, strings.Join(gates, ","), e.Repeat, onOff(e.Enabled))
-		}
+	return list(ctx, t, c.listing, endpointViews, "ID\tPARTY\tPROJECT\tNAME\tCURRENCY\tGATES\tREPEAT\tSTATE", func(e endpointView, row func(...any)) {
+		row(e.ID, e.Party, e.Project, e.Name, cmp.Or(e.Currency, "any"), strings.Join(e.Gates, ","), e.Repeat, onOff(e.Enabled))
 	})
 }
 
@@ -469,14 +479,15 @@ func (c groupAddCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-type groupListCmd struct{ stored }
+type groupListCmd struct{ listing }
+
+// Help tells the shape of the JSON.
+func (groupListCmd) Help() string { return shapeOf[[]groupView]() }
 
 // Run lists groups.
 func (c groupListCmd) Run(ctx context.Context, t terminal) error {
-	return c.list(ctx, t, "ID\tPARTY\tNAME\tENDPOINTS\tSTATE", func(d *storage.Directory, row func(...any)) {
-		for _, g := range storage.Sorted(d.Groups) {
-			row(g.ID, d.Parties[g.PartyID].Login, g.Name, fmt.Sprint(g.Endpoints), onOff(g.Enabled))
-		}
+	return list(ctx, t, c.listing, groupViews, "ID\tPARTY\tNAME\tENDPOINTS\tSTATE", func(g groupView, row func(...any)) {
+		row(g.ID, g.Party, g.Name, g.Endpoints, onOff(g.Enabled))
 	})
 }
 
