@@ -42,7 +42,9 @@ type cli struct {
 	VerifyCallback verifyCallbackCmd `cmd:"" help:"Verify the control sum of a callback or final redirect."`
 	Scenarios      scenariosCmd      `cmd:"" help:"List the simulator's test accounts, phones and cards."`
 
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes command lines in a shell."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the script of payoutd completion."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // A terminal is where a command reads and writes.
