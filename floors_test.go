@@ -15,8 +15,8 @@ import (
 var floors = [][]string{
 	{".", "sign"},
 	{"spec", "vault"},
-	{"storage", "processor", "callback", "web", "diagram"},
-	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest"},
+	{"storage", "processor", "callback", "web", "diagram", "client"},
+	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest", "gen/client"},
 	{"api", "payoutform", "docs"},
 	{"server"},
 	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys"},
@@ -35,6 +35,8 @@ var mayImport = map[string][]string{
 	"callback":                {".", "sign"},
 	"web":                     {"."},
 	"diagram":                 {"."},
+	"client":                  {".", "sign", "spec"},
+	"gen/client":              {".", "spec", "callback"},
 	"processor/simulator":     {".", "processor"},
 	"processor/processortest": {".", "processor"},
 }

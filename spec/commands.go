@@ -28,18 +28,18 @@ var (
 		Doc:    T("Pays a Receiver's bank account or card.", "Выплата на банковский счёт или карту Получателя."),
 		Params: payoutUses,
 		// One of the first two is required, but where the gate asks the Receiver: the gateway sees to it.
-		Rules: []Rule{notBoth(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "3.26"}
+		Rules:  []Rule{notBoth(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "3.26"}
 
 	PayoutCheck = &Command{Version: 4, Name: "payout-check", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Prepares a payout and has the bank confirm it; payout-pay lets the money go.", "Готовит выплату и подтверждает её в банке; деньги отправляет payout-pay."),
 		Params: payoutUses, Rules: []Rule{eitherOf(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "AF 5.1"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "AF 5.1"}
 
 	PayoutPay = &Command{Version: 4, Name: "payout-pay", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Lets the money of a confirmed payout-check go.", "Отправляет деньги подтверждённой payout-check."),
 		Params: []Use{required(ClientOrderID), required(OrderNumber), required(Login)},
-		Reply:  AsyncReply, After: &After{Command: PayoutCheck, Stage: payout.Held}, Source: "3.39"}
+		Repeat: RepeatReplays, Reply: AsyncReply, After: &After{Command: PayoutCheck, Stage: payout.Held}, Source: "3.39"}
 
 	PayoutForm = &Command{Version: 4, Name: "payout-form", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc: T("Pays a Receiver who fills in where to on a page of the gateway.", "Выплата Получателю, который сам указывает реквизиты на странице шлюза."),
@@ -49,8 +49,8 @@ var (
 			all(optional, prefilled...),
 			[]Use{optional(ServerCallbackURL), optional(NotifyURL), optional(RedirectURL), optional(RedirectSuccessURL),
 				optional(RedirectFailURL), optional(MerchantData)}),
-		Rules: []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: FormReply, Shows: []*Param{OrderDesc, RedirectURL}, Source: "1.8, AF 4"}
+		Rules:  []Rule{notBoth(ServerCallbackURL, NotifyURL)},
+		Repeat: RepeatReplays, Reply: FormReply, Shows: []*Param{OrderDesc, RedirectURL}, Source: "1.8, AF 4"}
 
 	WithdrawalSBP = &Command{Version: 4, Name: "withdrawal-sbp", Auth: OAuthRSA, Type: payout.TypePayout,
 		Doc: T("Pays a Receiver by phone number through SBP.", "Выплата Получателю по номеру телефона через СБП."),
@@ -59,20 +59,20 @@ var (
 				required(BankID), optional(IPAddress), optional(Purpose)},
 			all(optional, receiver...),
 			[]Use{optional(OrderDesc), optional(ServerCallbackURL), optional(NotifyURL)}),
-		Rules: []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Reply: AsyncReply, Source: "3.15"}
+		Rules:  []Rule{notBoth(ServerCallbackURL, NotifyURL)},
+		Repeat: RepeatReplays, Reply: AsyncReply, Source: "3.15"}
 
 	StatusV4 = &Command{Version: 4, Name: "status", Auth: OAuthRSA, Group: true,
 		Doc:    T("Tells where an order stands.", "Сообщает состояние заказа."),
 		Params: []Use{required(Login), required(ClientOrderID), conditional(OrderNumber), optional(ByRequestSN)},
-		Reply:  StatusReply, After: &After{Command: Payout}, Shows: []*Param{OrderNumber}, Source: "AF 8"}
+		Repeat: RepeatReads, Reply: StatusReply, After: &After{Command: Payout}, Shows: []*Param{OrderNumber}, Source: "AF 8"}
 
 	StatusV2 = &Command{Version: 2, Name: "status", Auth: Control, Group: true,
 		Doc: T("Tells where an order stands.", "Сообщает состояние заказа."),
 		Params: []Use{required(Login), required(ClientOrderID).strict(), conditional(OrderNumber),
 			optional(ByRequestSN), required(ControlSum)},
-		Sum:   orderSum,
-		Reply: StatusReply, After: &After{Command: Payout}, Shows: []*Param{OrderNumber}, Source: "1.1.5"}
+		Sum:    orderSum,
+		Repeat: RepeatReads, Reply: StatusReply, After: &After{Command: Payout}, Shows: []*Param{OrderNumber}, Source: "1.1.5"}
 )
 
 // Commands lists every command of the API in the order of the documentation.

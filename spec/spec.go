@@ -113,6 +113,17 @@ const (
 	Control  Auth = "SHA-1 control"         // parameter control
 )
 
+// A Repeat says what a request does when it is sent again, with a new nonce, after
+// its answer was lost.
+type Repeat string
+
+// The kinds of repeats.
+const (
+	RepeatActs    Repeat = ""        // it may act a second time
+	RepeatReads   Repeat = "reads"   // it changes nothing, the first time neither
+	RepeatReplays Repeat = "replays" // it is answered as the first time, where client_orderid is payout.RepeatReplay
+)
+
 // A Command is one row of the API: its path, parameters and reply.
 type Command struct {
 	Version int    // 2 or 4: the path starts with api/v{Version}/
@@ -123,6 +134,7 @@ type Command struct {
 	Doc     Text
 	Params  []Use
 	Rules   []Rule
+	Repeat  Repeat
 	Sum     []SumPart // what a control sum is made of, before the control key; see Control
 	Reply   *ReplySpec
 	After   *After   // what has to be done before it, or nil

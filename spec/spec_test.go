@@ -216,3 +216,19 @@ func TestErrorTextsNeverContainAValue(t *testing.T) {
 		}
 	}
 }
+
+// A client sends a command again after a lost answer if the table says that this
+// cannot pay twice. Both kinds of promises must hold.
+func TestARepeatIsSafeWhereTheTableSaysSo(t *testing.T) {
+	for _, c := range Commands {
+		u, has := c.Use(ClientOrderID)
+		switch {
+		case c.Repeat == RepeatReads != (c.Type == ""):
+			t.Errorf("%s: transaction type %q, but a repeat %q", c.Path(), c.Type, c.Repeat)
+		case c.Repeat == RepeatReplays && (!has || u.Need != Required):
+			t.Errorf("%s is replayed by its client_orderid, which is not required", c.Path())
+		case c.Repeat == RepeatReplays && c.Type == payout.TypeCardRef:
+			t.Errorf("%s gives another reference each time", c.Path())
+		}
+	}
+}
