@@ -188,3 +188,29 @@ func (e *Error) Unwrap() error { return e.Err }
 func Errorf(code ErrCode, param, format string, args ...any) *Error {
 	return &Error{Code: code, Param: param, Detail: fmt.Sprintf(format, args...)}
 }
+
+// errSamples fills the texts that name a parameter or a rule, for examples.
+var errSamples = map[ErrCode]Error{
+	CodeRequired:         {Param: "client_orderid"},
+	CodeTooLong:          {Param: "client_orderid", Detail: "at most 128 characters"},
+	CodeTooShort:         {Param: "ipaddress", Detail: "at least 7 characters"},
+	CodeFormat:           {Param: "orderid", Detail: "it must be a number of at most 18 digits"},
+	CodeRepeated:         {Param: "amount"},
+	CodeNotSupported:     {Param: "amount", Detail: "send it in the body, not in the URL"},
+	CodeAmount:           {Param: "amount", Detail: "must have at most 2 decimals in USD"},
+	CodeCurrency:         {Param: "currency", Detail: errCurrency.Error()},
+	CodeCurrencyEndpoint: {Param: "currency", Detail: "the group has no endpoint for USD"},
+	CodeURL:              {Param: "server_callback_url", Detail: "it must start with http:// or https://"},
+	CodeContradiction:    {Param: "notify_url", Detail: "send either server_callback_url or notify_url"},
+	CodeEncoding:         {Detail: "it ended early"},
+	CodeCardExpired:      {Param: "expire_year"},
+	CodeOrderExists:      {Param: "amount"},
+	CodeCardRefUnknown:   {Param: "destination-card-ref-id"},
+}
+
+// Sample returns an error with this code as a client might read it.
+func (c ErrCode) Sample() *Error {
+	sample := errSamples[c]
+	sample.Code = c
+	return &sample
+}

@@ -53,3 +53,11 @@ func TestUnknownCodeReadsAsInternal(t *testing.T) {
 		t.Errorf("code %d", got)
 	}
 }
+
+func TestSamplesOfErrorsHaveNothingLeftToFillIn(t *testing.T) {
+	for _, row := range ErrCodes() {
+		if text := row.Code.Sample().Error(); strings.ContainsAny(text, "{}") || strings.HasSuffix(text, ": ") || strings.Contains(text, "  ") {
+			t.Errorf("%d: %q", row.Code, text)
+		}
+	}
+}

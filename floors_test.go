@@ -16,7 +16,7 @@ var floors = [][]string{
 	{".", "sign"},
 	{"spec", "vault"},
 	{"storage", "processor", "callback", "web", "diagram", "client"},
-	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest", "gen/client"},
+	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest", "gen/client", "openapi"},
 	{"api", "payoutform", "docs"},
 	{"server"},
 	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys"},
@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"diagram":                 {"."},
 	"client":                  {".", "sign", "spec"},
 	"gen/client":              {".", "spec", "callback"},
+	"openapi":                 {".", "sign", "spec", "callback"},
 	"processor/simulator":     {".", "processor"},
 	"processor/processortest": {".", "processor"},
 }

@@ -102,12 +102,11 @@ fuzz_all() {
 	done
 }
 
-# install_npm installs what the tests of the pages need from npm.
+# install_npm installs what the tests need from npm, unless it is there already.
 install_npm() {
-	[ ! -e tools/npm/node_modules/axe-core/axe.min.js ] || { export PAYOUTD_TEST_AXE_REQUIRED=1; return 0; }
 	if ! command -v npm >/dev/null; then
 		if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-			echo "npm is not installed, and this user cannot install it: install Debian's package npm" >&2
+			echo "npm is not installed, and this user cannot install it: install Node.js 20 or newer" >&2
 			exit 1
 		fi
 		echo "== installing npm"
@@ -116,10 +115,18 @@ install_npm() {
 			exit 1
 		fi
 	fi
-	echo "== installing npm packages"
-	(cd tools/npm && npm ci --no-audit --no-fund --loglevel=error >/dev/null) ||
-		{ echo "the packages of tools/npm could not be installed: npm failed" >&2; exit 1; }
-	export PAYOUTD_TEST_AXE_REQUIRED=1
+	if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then
+		echo "Node.js $(node --version) is too old for the tools of the tests: install version 20 or newer" >&2
+		exit 1
+	fi
+	local installed=tools/npm/node_modules/installed.json # the lock file that was installed
+	if ! cmp -s tools/npm/package-lock.json "$installed"; then
+		echo "== installing npm packages"
+		(cd tools/npm && npm ci --no-audit --no-fund --loglevel=error >/dev/null) ||
+			{ echo "the packages of tools/npm could not be installed: npm failed" >&2; exit 1; }
+		cp tools/npm/package-lock.json "$installed"
+	fi
+	export PAYOUTD_TEST_AXE_REQUIRED=1 PAYOUTD_TEST_NPM_REQUIRED=1
 }
 
 ./scripts/check.sh
