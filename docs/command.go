@@ -31,6 +31,7 @@ type commandView struct {
 	Example   example
 	Fields    []fieldRow
 	Success   replyText
+	Denied    string // the page of a request that is not authentic
 	Refusals  []refusal
 	Next      []*spec.Command // that go on from this one
 	Asks      []*spec.Command // that tell how its order stands
@@ -62,7 +63,8 @@ type refusal struct {
 }
 
 func (h *Handler) commandView(v *visit, c *spec.Command) (*commandView, error) {
-	view := &commandView{Command: c, OAuth: c.Auth == spec.OAuthRSA, URL: v.install.URL(c), Params: paramRows(c), Fields: fieldRows(c.Reply)}
+	view := &commandView{Command: c, OAuth: c.Auth == spec.OAuthRSA, URL: v.install.URL(c), Params: paramRows(c), Fields: fieldRows(c.Reply),
+		Denied: "HTTP/1.1 403 Forbidden\nContent-Type: text/html\n\n" + strings.TrimSuffix(spec.AccessDenied, "\n")}
 	if c.Group {
 		view.GroupURL = v.install.GroupURL(c)
 	}
@@ -78,11 +80,12 @@ func (h *Handler) commandView(v *visit, c *spec.Command) (*commandView, error) {
 	}
 	for _, other := range h.commands() {
 		switch {
-		case other.After == nil:
-		case other.After.Command == c:
+		case other.Reply == spec.StatusReply:
+			if c.Type != "" && c.Type != payout.TypeCardRef {
+				view.Asks = append(view.Asks, other)
+			}
+		case other.After != nil && other.After.Command == c:
 			view.Next = append(view.Next, other)
-		case c.Type != "" && other.Type == "" && other.Reply == spec.StatusReply:
-			view.Asks = append(view.Asks, other)
 		}
 	}
 	view.Scenarios, view.CardCodes = scenariosOf(c)

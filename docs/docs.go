@@ -21,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"payout"
+	"payout/diagram"
 	"payout/sign"
 	"payout/spec"
 	"payout/web"
@@ -82,6 +83,9 @@ const (
 	signaturesBurst     = 30
 )
 
+// diagramSheet is the style sheet of pages with drawings.
+const diagramSheet = "diagram.css"
+
 // Open reads templates and guides, draws every page once and builds the search
 // indexes. A mistake in any of them is found here, at start.
 func (h *Handler) Open() error {
@@ -103,7 +107,12 @@ func (h *Handler) open() error {
 	if err != nil {
 		return err
 	}
-	if s.assets, err = web.NewAssets(folder, "site.css", "theme.js", "icon.svg"); err != nil {
+	contents, err := web.ReadAssets(folder, "site.css", "theme.js", "icon.svg")
+	if err != nil {
+		return err
+	}
+	contents[diagramSheet] = []byte(diagram.Stylesheet)
+	if s.assets, err = web.AssetsOf(contents); err != nil {
 		return err
 	}
 	if s.guides, err = readGuides(); err != nil {

@@ -82,6 +82,7 @@ type frame struct {
 	Headings   []heading // of the second level
 	Install    install
 	Home, Wide bool
+	Drawings   bool // it has diagrams
 }
 
 type languageLink struct {
@@ -111,7 +112,7 @@ func (h *Handler) draw(v *visit, p *page) ([]byte, error) {
 	html, headings := withAnchors(content, v.lang, h.site.messages)
 	f := frame{Page: p, Lang: v.lang, Title: p.title.In(string(v.lang)), Summary: p.summary.In(string(v.lang)), Root: v.root(),
 		Assets: "/docs/" + h.site.assets.Path(), Navigation: h.navigation(v, p), Scripts: p.scripts, Content: html,
-		Install: v.install, Home: p.path == "", Wide: p.wide}
+		Install: v.install, Home: p.path == "", Wide: p.wide, Drawings: bytes.Contains(content, []byte(`<svg class="diagram`))}
 	for _, heading := range headings {
 		if heading.Level == 2 {
 			f.Headings = append(f.Headings, heading)

@@ -12,7 +12,9 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 
+	"payout/diagram"
 	"payout/spec"
+	"payout/web"
 )
 
 // A placeholder is what a guide writes as {{name}} or {{name argument}}. A word
@@ -36,7 +38,7 @@ func placeholders() map[string]placeholder {
 			return h.part(v, part, data(h))
 		}}
 	}
-	return map[string]placeholder{
+	known := map[string]placeholder{
 		"base":     word(install.Base),
 		"origin":   word(func(i install) string { return i.Origin }),
 		"context":  word(func(i install) string { return i.Context }),
@@ -75,10 +77,19 @@ func placeholders() map[string]placeholder {
 		"scenarios":       table("scenarios", func(*Handler) any { return scenarioTable() }),
 		"card-codes":      table("card-codes", func(*Handler) any { return cardCodeTable() }),
 		"commands":        table("commands", func(h *Handler) any { return h.commands() }),
-		"diagram": {block: func(*Handler, *visit, *spec.Command) (template.HTML, error) {
-			return "", nil
-		}},
 	}
+	for _, name := range diagram.Names() {
+		known["diagram "+name] = placeholder{block: func(_ *Handler, v *visit, _ *spec.Command) (template.HTML, error) {
+			return drawing(name, v.lang)
+		}}
+	}
+	return known
+}
+
+// drawing is a diagram as a figure.
+func drawing(name string, lang web.Lang) (template.HTML, error) {
+	svg, err := diagram.Draw(name, string(lang))
+	return `<figure class="drawing">` + svg + `</figure>`, err
 }
 
 // part draws a part of parts.html.
@@ -204,12 +215,13 @@ func (x *expansion) inline(p placeholder, c *spec.Command, text string, code boo
 	return "", fmt.Errorf("{{%s}} has to stand alone in a paragraph", text)
 }
 
-// diagramNames are what {{diagram}} may draw.
-var diagramNames = []string{"stages", "payout-form"}
-
 func (x *expansion) find(text string) (placeholder, *spec.Command, error) {
-	name, argument, _ := strings.Cut(strings.TrimSpace(text), " ")
+	text = strings.TrimSpace(text)
+	name, argument, _ := strings.Cut(text, " ")
 	p, ok := x.known[name]
+	if whole, is := x.known[text]; is { // a name with a blank, such as diagram stages
+		return whole, nil, nil
+	}
 	if !ok {
 		return p, nil, fmt.Errorf("there is no placeholder {{%s}}", text)
 	}

@@ -15,13 +15,17 @@ func (h *Handler) referencePages() []*page {
 		return &page{path: "reference/" + path, section: inReference, title: title, summary: summary, template: path + ".html",
 			view: func(*visit) (any, error) { return data(), nil }}
 	}
+	stages := table("stages", spec.T("Statuses and stages", "Статусы и стадии"),
+		spec.T("What status and order-stage tell, and how an order moves.", "Что сообщают status и order-stage и как движется заказ."), nil)
+	stages.view = func(v *visit) (any, error) {
+		svg, err := drawing("stages", v.lang)
+		return map[string]any{"Statuses": statusTable(), "Stages": stageTable(), "Drawing": svg}, err
+	}
 	all := []*page{
 		table("errors", spec.T("Error codes", "Коды ошибок"),
 			spec.T("Every error code, its text and what to do about it.", "Все коды ошибок, их тексты и что с ними делать."),
 			func() any { return errorTable() }),
-		table("stages", spec.T("Statuses and stages", "Статусы и стадии"),
-			spec.T("What status and order-stage tell, and how an order moves.", "Что сообщают status и order-stage и как движется заказ."),
-			func() any { return map[string]any{"Statuses": statusTable(), "Stages": stageTable()} }),
+		stages,
 		table("callback", spec.T("Callback fields", "Поля обратного вызова"),
 			spec.T("What the gateway sends to server_callback_url or notify_url.", "Что шлюз отправляет на server_callback_url или notify_url."),
 			func() any { return callbackTable() }),

@@ -65,7 +65,7 @@ func (h *Handler) buildIndexes() (map[web.Lang]index, error) {
 
 // Samples of code are not searched: their words stand in the tables.
 var (
-	unsearched = regexp.MustCompile(`(?s)<figure class="sample">.*?</figure>|<script.*?</script>|<svg.*?</svg>|<thead>.*?</thead>|<caption.*?</caption>|<a class="row-link".*?</a>`)
+	unsearched = regexp.MustCompile(`(?s)<figure class="sample">.*?</figure>|<script.*?</script>|<svg.*?</svg>|<thead>.*?</thead>|<caption.*?</caption>`)
 	blockEnd   = regexp.MustCompile(`</(p|li|td|th|h1|tr|dt|dd|figcaption|button|option|label)>`)
 )
 

@@ -43,6 +43,16 @@ var contentTypes = map[string]string{
 // NewAssets reads the files of a folder and those of the kit that are named,
 // such as site.css. A file of a kind that has no content type is an error.
 func NewAssets(folder fs.FS, kit ...string) (*Assets, error) {
+	contents, err := ReadAssets(folder, kit...)
+	if err != nil {
+		return nil, err
+	}
+	return AssetsOf(contents)
+}
+
+// ReadAssets reads what AssetsOf takes: the files of a folder by name, and those
+// of the kit that are named.
+func ReadAssets(folder fs.FS, kit ...string) (map[string][]byte, error) {
 	own, err := fs.ReadDir(folder, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read assets: %w", err)
@@ -58,6 +68,11 @@ func NewAssets(folder fs.FS, kit ...string) (*Assets, error) {
 			return nil, fmt.Errorf("read assets: %w", err)
 		}
 	}
+	return contents, nil
+}
+
+// AssetsOf makes assets of contents by their names.
+func AssetsOf(contents map[string][]byte) (*Assets, error) {
 	hash := sha256.New()
 	a := &Assets{byName: make(map[string]asset)}
 	for _, name := range slices.Sorted(maps.Keys(contents)) {

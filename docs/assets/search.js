@@ -1,0 +1,120 @@
+// Full-text search over the parts of all pages. A word of the query is found
+// where a word of the text begins with it; of a long word the ending does not
+// count, so that Russian finds its cases. A page's title counts more than a
+// heading, a heading more than the text.
+
+const word = /[\p{L}\p{N}_]+(?:-[\p{L}\p{N}_]+)*/gu;
+const resultsMax = 20;
+const excerptMax = 150; // characters
+
+// The weights of a word, by where it stands; whole is for all of a word.
+const weights = {title: 30, heading: 14, text: 2};
+const whole = 1.8;
+
+// plain makes words comparable: small letters, ё as е.
+function plain(text) {
+	return text.toLowerCase().replaceAll("ё", "е");
+}
+
+// wordsOf lists the words of a text, and the parts of names such as
+// client_orderid or payout-check besides the whole.
+function wordsOf(text) {
+	const all = [];
+	for (const name of plain(text).match(word) ?? []) {
+		all.push(name);
+		if (/[-_]/.test(name)) {
+			all.push(...name.split(/[-_]/).filter(Boolean));
+		}
+	}
+	return all;
+}
+
+// stem leaves out what may be an ending. Names of the wire and short words are
+// taken as they are.
+function stem(w) {
+	const cut = /^[а-я]+$/.test(w) ? (w.length > 7 ? 3 : w.length > 5 ? 2 : w.length > 4 ? 1 : 0)
+		: /^[a-z]+$/.test(w) && w.length > 5 ? w.match(/(?:ies|ing|ed|es|s|e|y)$/)?.[0].length ?? 0 : 0;
+	return w.slice(0, w.length - cut);
+}
+
+export class Index {
+	constructor(entries) {
+		this.parts = entries.map(({u, p, h, t}) => ({url: u, page: p, heading: h ?? "", text: t,
+			words: {title: h ? [] : wordsOf(p), heading: wordsOf(h ?? ""), text: [...new Set(wordsOf(t))], context: h ? wordsOf(p) : []}}));
+	}
+
+	// find returns the best parts for a query in which every word has to be found.
+	find(query) {
+		const asked = (plain(query).match(word) ?? []).map((w) => ({exact: w, begin: stem(w)}));
+		if (asked.length === 0) {
+			return [];
+		}
+		const found = [];
+		for (const part of this.parts) {
+			let sum = 0;
+			for (const w of asked) {
+				const score = this.score(part, w);
+				if (score === 0) {
+					sum = 0;
+					break;
+				}
+				sum += score;
+			}
+			if (sum > 0) {
+				found.push({part, sum});
+			}
+		}
+		found.sort((a, b) => b.sum - a.sum);
+		return found.slice(0, resultsMax).map(({part}) => this.shown(part, asked));
+	}
+
+	// score is how well a part answers one word; 0 when not at all. That the page's
+	// title has the word counts for its parts too, a little.
+	score(part, w) {
+		let best = 0;
+		for (const [place, weight] of [["title", weights.title], ["heading", weights.heading], ["text", weights.text], ["context", 1]]) {
+			for (const have of part.words[place]) {
+				if (have === w.exact) {
+					best = Math.max(best, weight * whole);
+				} else if (have.startsWith(w.begin)) {
+					best = Math.max(best, weight * Math.min(1, w.exact.length / have.length));
+				}
+			}
+		}
+		return best;
+	}
+
+	// shown is a part as the list of results has it: its title, and the text around
+	// the first word that was found.
+	shown(part, asked) {
+		const hits = [...part.text.matchAll(word)].filter((m) => asked.some((w) => begins(m[0], w)));
+		let from = hits.length > 0 ? Math.max(0, hits[0].index - 40) : 0;
+		if (from > 0) {
+			from = part.text.indexOf(" ", from) + 1;
+		}
+		let text = part.text.slice(from, from + excerptMax);
+		if (from + excerptMax < part.text.length) {
+			text = text.slice(0, Math.max(text.lastIndexOf(" "), excerptMax / 2)) + " …";
+		}
+		const title = part.heading ? `${part.page} › ${part.heading}` : part.page;
+		return {url: part.url, title: split(title, asked), text: split((from > 0 ? "… " : "") + text, asked)};
+	}
+}
+
+function begins(name, w) {
+	return wordsOf(name).some((have) => have.startsWith(w.begin));
+}
+
+// split cuts a text into parts that were found and others.
+function split(text, asked) {
+	const parts = [];
+	let end = 0;
+	for (const m of text.matchAll(word)) {
+		if (asked.some((w) => begins(m[0], w))) {
+			parts.push({text: text.slice(end, m.index), hit: false}, {text: m[0], hit: true});
+			end = m.index + m[0].length;
+		}
+	}
+	parts.push({text: text.slice(end), hit: false});
+	return parts;
+}
