@@ -205,7 +205,7 @@ func TestNonceIsRememberedAsLongAsItsTimestampIsAccepted(t *testing.T) {
 func (s *sandbox) forgetNonces() {
 	s.t.Helper()
 	check(s.t, s.Gateway.DB.Transact(s.t.Context(), s.now, func(tx *storage.Tx) error {
-		_, err := tx.ForgetNonces(storage.NonceKey{}, 1000)
+		_, err := tx.ForgetNonces(1000)
 		return err
 	}))
 }

@@ -41,7 +41,7 @@ func (c *Call) UseNonce(nonce string, timestamp time.Time, window time.Duration)
 		}
 		expires = expires.Add(nonceMargin)
 	}
-	c.nonce = &storage.Nonce{PartyID: c.Party.ID, Hash: sum[:16], Expires: expires}
+	c.nonce = &storage.Nonce{PartyID: c.Party.ID, Timestamp: timestamp.Unix(), Hash: sum[:16], Expires: expires}
 }
 
 // request is the call as it is remembered.

@@ -155,22 +155,18 @@ const (
 	forgetPause  = time.Minute // between sweeps
 )
 
-// forgetNonces sweeps the table of nonces, a few at a time.
+// forgetNonces deletes expired nonces, a few at a time.
 func (g *Gateway) forgetNonces(ctx context.Context) error {
-	var place storage.NonceKey
-	for ctx.Err() == nil {
+	for {
+		var deleted int64
 		err := g.DB.Transact(ctx, g.Now(), func(tx *storage.Tx) (err error) {
-			place, err = tx.ForgetNonces(place, forgetAtOnce)
+			deleted, err = tx.ForgetNonces(forgetAtOnce)
 			return err
 		})
-		if err != nil || place.PartyID == 0 {
+		if err != nil || deleted == 0 || pause(ctx, 50*time.Millisecond) != nil { // many are forgotten at leisure
 			return err
 		}
-		if pause(ctx, 50*time.Millisecond) != nil { // a large table is swept at leisure
-			break
-		}
 	}
-	return nil
 }
 
 // wake tells a gate's worker that an order is due.

@@ -13,11 +13,16 @@ import (
 	"payout/vault"
 )
 
-// A Nonce is an oauth_nonce that a party has used.
+// A Nonce is an oauth_nonce that a party has used with a timestamp.
 type Nonce struct {
-	PartyID payout.PartyID
-	Hash    []byte    // first 16 bytes of SHA-256 of the nonce
-	Expires time.Time // when it may be forgotten
+	PartyID   payout.PartyID
+	Timestamp int64     // oauth_timestamp
+	Hash      []byte    // first 16 bytes of SHA-256 of the nonce
+	Expires   time.Time // when it may be forgotten
+}
+
+func compareNonces(a, b *Nonce) int {
+	return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.PartyID, b.PartyID), bytes.Compare(a.Hash, b.Hash))
 }
 
 // An Acceptance is everything that a request stores, in one commit: all of it
@@ -108,15 +113,13 @@ func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) ([]*acceptOp
 			with = append(with, a)
 		}
 	}
-	slices.SortStableFunc(with, func(a, b *acceptOp) int {
-		return cmp.Or(cmp.Compare(a.Nonce.PartyID, b.Nonce.PartyID), bytes.Compare(a.Nonce.Hash, b.Nonce.Hash))
-	})
+	slices.SortStableFunc(with, func(a, b *acceptOp) int { return compareNonces(a.Nonce, b.Nonce) })
 	args := make([][]any, len(with))
 	for i, a := range with {
-		args[i] = []any{int64(a.Nonce.PartyID), a.Nonce.Hash, us(a.Nonce.Expires), us(a.Now)}
+		args[i] = []any{a.Nonce.Timestamp, int64(a.Nonce.PartyID), a.Nonce.Hash, us(a.Nonce.Expires)}
 	}
-	stored, err := tx.each(ctx, `INSERT INTO nonces (party_id, nonce, expires_us) VALUES ($1, $2, $3)
-		ON CONFLICT (party_id, nonce) DO UPDATE SET expires_us = excluded.expires_us WHERE nonces.expires_us <= $4`, args)
+	stored, err := tx.each(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
+		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args)
 	if err != nil {
 		return nil, fmt.Errorf("store nonces: %w", err)
 	}
@@ -157,9 +160,9 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 			client_orderid, repeat_no, currency, amount_minor, params_sealed, receiver_mask, receiver_hash,
 			stage, gate_position, gate_id, created_us, expires_us, due_us,
 			serial, remote_address, note, version, attempts, polls, error_code, error_message, final_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-			0, 0, 0, 0, '', 0)
-		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING`, args)
+		{{rows $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+			0, 0, 0, 0, '', 0}}
+		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING {{stored id = $1}}`, args)
 	if err != nil {
 		return fmt.Errorf("store orders: %w", err)
 	}
@@ -186,7 +189,7 @@ func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	}
 	_, err := tx.each(ctx, `INSERT INTO requests (serial, party_id, endpoint_id, group_id, command, client_orderid,
 			order_id, error_code, error_message, note, remote_address, at_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args)
+		{{rows $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12}}`, args)
 	if err != nil {
 		return fmt.Errorf("store requests: %w", err)
 	}
@@ -234,37 +237,23 @@ func (db *DB) requests(ctx context.Context, and string, args ...any) ([]payout.R
 	return found, nil
 }
 
-// A NonceKey is a place in the table of nonces; the zero value is its start.
-type NonceKey struct {
-	PartyID payout.PartyID
-	Hash    []byte
-}
-
-// ForgetNonces looks at up to limit nonces that follow a place and deletes the
-// expired ones. It returns the place that it came to, and the zero value at the
-// table's end: who calls it again and again sweeps the whole table.
-func (tx *Tx) ForgetNonces(after NonceKey, limit int) (NonceKey, error) {
-	from := append([]byte{}, after.Hash...) // not nil: that would be NULL
-	var last NonceKey
-	n := 0
-	err := readAll(tx.ctx, tx.conn, func(r rows) error {
-		n++
-		return r.Scan(&last.PartyID, &last.Hash)
-	}, `SELECT party_id, nonce FROM nonces WHERE (party_id, nonce) > ($1, $2)
-		ORDER BY party_id, nonce LIMIT $3`, int64(after.PartyID), from, int64(limit))
+// ForgetNonces deletes those of the limit oldest nonces that have expired, and
+// tells how many it were. A nonce expires at most a window later than others of
+// its timestamp, so what is left at the beginning does not stay long.
+func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
+	var last Nonce
+	err = readAll(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last.Timestamp, &last.PartyID, &last.Hash) },
+		"SELECT timestamp_s, party_id, nonce FROM nonces ORDER BY timestamp_s, party_id, nonce LIMIT $1", int64(limit))
 	if err != nil {
-		return after, fmt.Errorf("look for expired nonces: %w", err)
+		return 0, fmt.Errorf("look for expired nonces: %w", err)
 	}
-	if n == 0 {
-		return NonceKey{}, nil
+	if last.Hash == nil {
+		return 0, nil
 	}
-	_, err = tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (party_id, nonce) > ($1, $2) AND (party_id, nonce) <= ($3, $4)
-		AND expires_us <= $5`, int64(after.PartyID), from, int64(last.PartyID), last.Hash, us(tx.Now))
+	deleted, err = tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (timestamp_s, party_id, nonce) <= ($1, $2, $3) AND expires_us <= $4`,
+		last.Timestamp, int64(last.PartyID), last.Hash, us(tx.Now))
 	if err != nil {
-		return after, fmt.Errorf("forget nonces: %w", err)
+		return 0, fmt.Errorf("forget nonces: %w", err)
 	}
-	if n < limit {
-		return NonceKey{}, nil
-	}
-	return last, nil
+	return deleted, nil
 }

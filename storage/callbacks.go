@@ -83,7 +83,7 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	for i, a := range attempts {
 		changes[i] = []any{int64(a.CallbackID), int64(a.Attempt), string(a.state), us(a.dueAt)}
 	}
-	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4
+	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4 {{from rows}}
 		WHERE id = $1 AND attempts = $2 - 1 AND state = 'due'`, changes)
 	if err != nil {
 		return fmt.Errorf("change callbacks: %w", err)
@@ -96,7 +96,7 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 		}
 	}
 	_, err = tx.each(ctx, `INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error)
-		VALUES ($1, $2, $3, $4, $5, $6)`, inserts)
+		{{rows $1, $2, $3, $4, $5, $6}}`, inserts)
 	if err != nil {
 		return fmt.Errorf("store callback attempts: %w", err)
 	}

@@ -18,7 +18,7 @@ func applyCardRefs(ctx context.Context, tx conn, accepts []*acceptOp) error {
 		}
 	}
 	_, err := tx.each(ctx, `INSERT INTO card_refs (id, party_id, order_id, unique_id, card_sealed, card_mask, created_us, deleted_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`, args)
+		{{rows $1, $2, $3, $4, $5, $6, $7, 0}}`, args)
 	if err != nil {
 		return fmt.Errorf("store card references: %w", err)
 	}

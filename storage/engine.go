@@ -36,7 +36,8 @@ type conn interface {
 	querier
 	exec(ctx context.Context, sql string, args ...any) (affected int64, err error)
 	// each runs one statement for many rows of arguments, in one round trip
-	// where there is a network, and tells how many rows each one affected.
+	// where there is a network, and tells how many rows each one affected; the
+	// statement has the words of rows.go.
 	each(ctx context.Context, sql string, args [][]any) (affected []int64, err error)
 	// holdKey keeps the sealing key as it is until the transaction ends, and reads
 	// it as it is then; changeKey waits for those who hold it.

@@ -115,7 +115,7 @@ func TestOrdersOutliveTheMigrationToForms(t *testing.T) {
 					}
 				}
 			}
-			if n, err := db.Migrate(t.Context()); n != 1 || err != nil {
+			if n, err := db.Migrate(t.Context()); n < 1 || err != nil {
 				t.Fatal(n, err)
 			}
 			claimed, err := db.ClaimOrders(5, storage.AllDue, noon, 0, 10)

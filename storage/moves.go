@@ -85,7 +85,7 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 			int64(m.GatePosition), int64(m.GateID), int64(m.Attempts), int64(m.ErrorCode), m.ErrorMessage}
 	}
 	moved, err := tx.each(ctx, `UPDATE orders SET stage = $4, version = version + 1, due_us = $5, final_us = $6,
-			gate_position = $7, gate_id = $8, attempts = $9, error_code = $10, error_message = $11, polls = 0
+			gate_position = $7, gate_id = $8, attempts = $9, error_code = $10, error_message = $11, polls = 0 {{from rows}}
 		WHERE id = $1 AND stage = $2 AND version = $3`, args)
 	if err != nil {
 		return fmt.Errorf("move orders: %w", err)
@@ -126,12 +126,12 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 // insertMoved stores what goes with the moves that came through.
 func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks [][]any) error {
 	if _, err := tx.each(ctx, `INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, history); err != nil {
+		{{rows $1, $2, $3, $4, $5, $6, $7, $8}}`, history); err != nil {
 		return fmt.Errorf("store history: %w", err)
 	}
 	if _, err := tx.each(ctx, `INSERT INTO transactions (order_id, attempt, gate_id, reference, stage, started_us,
 			processor_tx_id, rrn, approval_code, error_code, error_message, ended_us)
-		VALUES ($1, $2, $3, $4, $5, $6, '', '', '', 0, '', 0)`, opens); err != nil {
+		{{rows $1, $2, $3, $4, $5, $6, '', '', '', 0, '', 0}}`, opens); err != nil {
 		return fmt.Errorf("store transactions: %w", err)
 	}
 	// What a rail has told once stays when a later answer leaves it out.
@@ -141,12 +141,12 @@ func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks
 			approval_code = CASE WHEN $6 = '' THEN approval_code ELSE $6 END,
 			eci = CASE WHEN $7 = '' THEN eci ELSE $7 END,
 			advice = CASE WHEN $8 = '' THEN advice ELSE $8 END,
-			error_code = $9, error_message = $10, ended_us = $11
+			error_code = $9, error_message = $10, ended_us = $11 {{from rows}}
 		WHERE order_id = $1 AND attempt = $2`, closes); err != nil {
 		return fmt.Errorf("store outcomes: %w", err)
 	}
 	if _, err := tx.each(ctx, `INSERT INTO callbacks (order_id, receiver, url_sealed, attempts, state, created_us, due_us)
-		VALUES ($1, $2, $3, 0, 'due', $4, $5)`, callbacks); err != nil {
+		{{rows $1, $2, $3, 0, 'due', $4, $5}}`, callbacks); err != nil {
 		return fmt.Errorf("store callbacks: %w", err)
 	}
 	return nil
@@ -173,7 +173,7 @@ func applyPostpones(ctx context.Context, tx conn, postpones []*postponeOp) error
 	for i, p := range postpones {
 		args[i] = []any{int64(p.order.ID), int64(p.order.Version), us(p.dueAt), int64(p.polls)}
 	}
-	_, err := tx.each(ctx, "UPDATE orders SET due_us = $3, polls = $4 WHERE id = $1 AND version = $2 AND due_us > 0", args)
+	_, err := tx.each(ctx, "UPDATE orders SET due_us = $3, polls = $4 {{from rows}} WHERE id = $1 AND version = $2 AND due_us > 0", args)
 	if err != nil {
 		return fmt.Errorf("postpone orders: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 type postgresEngine struct {
 	pool  *pgxpool.Pool
 	texts sync.Map // SQL text to its PostgreSQL spelling
+	sets  sync.Map // text for one row to its rowSet
 }
 
 func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
@@ -120,26 +121,77 @@ func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (int64
 	return tag.RowsAffected(), err
 }
 
-func (c *postgresConn) each(ctx context.Context, sql string, args [][]any) ([]int64, error) {
+// each runs a statement once for all rows: see rows.go.
+func (c *postgresConn) each(ctx context.Context, text string, args [][]any) ([]int64, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	batch := new(pgx.Batch)
-	text := c.e.text(sql)
-	for _, row := range args {
-		batch.Queue(text, row...)
+	arrays, types, err := columns(args)
+	if err != nil {
+		return nil, err
 	}
-	results := c.tx.SendBatch(ctx, batch)
+	set := c.e.rowSet(text, types)
+	found, err := c.tx.Query(ctx, set.text, arrays...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
 	affected := make([]int64, len(args))
-	for i := range args {
-		tag, err := results.Exec()
-		if err != nil {
-			_ = results.Close() // the first error is the one that tells
+	switch {
+	case set.update:
+		var number int64
+		for found.Next() {
+			if err := found.Scan(&number); err != nil {
+				return nil, err
+			}
+			affected[number-1] = 1
+		}
+	case len(set.keys) > 0:
+		if err := noteStored(found, set.keys, args, affected); err != nil {
 			return nil, err
 		}
-		affected[i] = tag.RowsAffected()
+	default:
+		found.Close()
 	}
-	return affected, results.Close()
+	return affected, found.Err()
+}
+
+// noteStored finds the rows that an INSERT has stored again by their keys. Of
+// two with the same key the first was stored.
+func noteStored(found pgx.Rows, keys []int, args [][]any, affected []int64) error {
+	key := make([]any, len(keys))
+	first := make(map[string]int, len(args))
+	for n, row := range args {
+		for i, argument := range keys {
+			key[i] = row[argument]
+		}
+		if _, twice := first[rowKey(key)]; !twice {
+			first[rowKey(key)] = n
+		}
+	}
+	for found.Next() {
+		values, err := found.Values()
+		if err != nil {
+			return err
+		}
+		n, ok := first[rowKey(values)]
+		if !ok {
+			return errors.New("the database has stored a row that was not given")
+		}
+		affected[n] = 1
+	}
+	return nil
+}
+
+// rowSet is a statement for all rows at once. The types of a statement's
+// arguments are always the same.
+func (e *postgresEngine) rowSet(text string, types []string) rowSet {
+	if set, ok := e.sets.Load(text); ok {
+		return set.(rowSet)
+	}
+	set := allRows(postgresDialect.sql(text), types)
+	e.sets.Store(text, set)
+	return set
 }
 
 func (c *postgresConn) query(ctx context.Context, sql string, args ...any) (rows, error) {

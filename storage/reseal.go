@@ -171,7 +171,7 @@ func (db *DB) exchange(ctx context.Context, c SealedColumn, args [][]any) ([]int
 	if wanted != anyKey && slices.ContainsFunc(args, func(row []any) bool { return stale(row[1].([]byte), wanted) }) {
 		return nil, fmt.Errorf("the sealing key has changed to %s meanwhile", wanted)
 	}
-	affected, err := tx.each(own, "UPDATE "+c.table+" SET "+c.column+" = $2 WHERE id = $1 AND "+c.column+` = $3
+	affected, err := tx.each(own, "UPDATE "+c.table+" SET "+c.column+" = $2 {{from rows}} WHERE id = $1 AND "+c.column+` = $3
 		AND id IN (SELECT id FROM `+c.table+" WHERE id = $1 {{skip locked}})", args)
 	if err != nil {
 		return nil, err

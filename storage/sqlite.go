@@ -40,6 +40,7 @@ type sqliteEngine struct {
 	writing sync.Mutex // held from begin to commit or rollback
 	writer  *sql.Conn
 	stmts   map[string]*sql.Stmt // prepared on writer
+	ones    map[string]string    // statements for many rows, and for one
 
 	prepared sync.Map // string to *sql.Stmt, prepared on read
 }
@@ -58,7 +59,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 			"cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
-	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt)}
+	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), ones: make(map[string]string)}
 	var err error
 	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -232,14 +233,28 @@ func (c *sqliteConn) exec(ctx context.Context, text string, args ...any) (int64,
 }
 
 func (c *sqliteConn) each(ctx context.Context, text string, args [][]any) ([]int64, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
 	affected := make([]int64, len(args))
+	one := c.e.oneRow(text)
 	for i, row := range args {
 		var err error
-		if affected[i], err = c.exec(ctx, text, row...); err != nil {
+		if affected[i], err = c.exec(ctx, one, row...); err != nil {
 			return nil, err
 		}
 	}
 	return affected, nil
+}
+
+// oneRow is called by the writer alone.
+func (e *sqliteEngine) oneRow(text string) string {
+	one, ok := e.ones[text]
+	if !ok {
+		one = oneRow(text)
+		e.ones[text] = one
+	}
+	return one
 }
 
 func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows, error) {

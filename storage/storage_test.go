@@ -118,26 +118,24 @@ func TestClientOrderIDIsUniquePerPartyUnlessRepeatsAreAllowed(t *testing.T) {
 	})
 }
 
-func TestNonceIsUsedOnceUntilItExpires(t *testing.T) {
+func TestNonceIsUsedOncePerPartyAndTimestamp(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		use := func(now time.Time, party payout.PartyID, nonce byte) bool {
-			got, err := db.Accept(storage.Acceptance{Now: now, Nonce: &storage.Nonce{PartyID: party, Hash: []byte{nonce}, Expires: now.Add(time.Minute)}})
+		use := func(timestamp int64, party payout.PartyID, nonce byte) bool {
+			n := storage.Nonce{PartyID: party, Timestamp: timestamp, Hash: []byte{nonce}, Expires: noon.Add(time.Minute)}
+			got, err := db.Accept(storage.Acceptance{Now: noon.Add(time.Hour), Nonce: &n})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return !got.NonceUsed
 		}
-		if !use(noon, 1, 7) {
+		if !use(100, 1, 7) {
 			t.Error("a fresh nonce was refused")
 		}
-		if use(noon.Add(time.Minute-time.Microsecond), 1, 7) {
-			t.Error("a used nonce was accepted just before it expired")
+		if use(100, 1, 7) {
+			t.Error("a used nonce was accepted")
 		}
-		if !use(noon, 2, 7) || !use(noon, 1, 8) {
-			t.Error("another party's or another nonce was refused")
-		}
-		if !use(noon.Add(time.Minute), 1, 7) {
-			t.Error("an expired nonce was refused")
+		if !use(100, 2, 7) || !use(100, 1, 8) || !use(101, 1, 7) || !use(99, 1, 7) {
+			t.Error("another party's or another nonce, or one of another timestamp, was refused")
 		}
 	})
 }
@@ -157,34 +155,32 @@ func TestUsedNonceStoresNothing(t *testing.T) {
 	})
 }
 
-func TestForgetNoncesSweepsTheTableAndDeletesExpiredOnesOnly(t *testing.T) {
+func TestForgetNoncesDeletesExpiredOnesOnlyTheOldestFirst(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		nonce := func(party payout.PartyID, i byte) *storage.Nonce {
-			return &storage.Nonce{PartyID: party, Hash: []byte{i}, Expires: noon.Add(time.Duration(i) * time.Second)}
+			return &storage.Nonce{PartyID: party, Timestamp: 100 + int64(i), Hash: []byte{i}, Expires: noon.Add(time.Duration(i) * time.Second)}
 		}
 		for i := range byte(10) {
 			accept(t, db, storage.Acceptance{Nonce: nonce(1, i)})
 			accept(t, db, storage.Acceptance{Nonce: nonce(2, i)})
 		}
-		var place storage.NonceKey
-		steps := 0
-		for steps == 0 || place.PartyID != 0 {
-			err := db.Transact(t.Context(), noon.Add(4*time.Second), func(tx *storage.Tx) (err error) {
-				place, err = tx.ForgetNonces(place, 3)
+		// At 4 seconds past noon, 0 to 4 of both parties have expired.
+		for step, want := range []int64{3, 3, 3, 1, 0} {
+			err := db.Transact(t.Context(), noon.Add(4*time.Second), func(tx *storage.Tx) error {
+				deleted, err := tx.ForgetNonces(3)
+				if deleted != want {
+					t.Errorf("step %d forgets %d, want %d", step, deleted, want)
+				}
 				return err
 			})
-			if err != nil || steps > 20 {
-				t.Fatalf("after %d steps: %v", steps, err)
+			if err != nil {
+				t.Fatal(err)
 			}
-			steps++
 		}
 		for i := range byte(10) {
 			for _, party := range []payout.PartyID{1, 2} {
-				// The nonce is fresh to the table at noon only when it was forgotten.
-				got := accept(t, db, storage.Acceptance{Nonce: nonce(party, i)})
-				forgotten := i <= 4
-				if i > 0 && got.NonceUsed == forgotten {
-					t.Errorf("nonce %d of party %d: used %v, forgotten %v", i, party, got.NonceUsed, forgotten)
+				if got := accept(t, db, storage.Acceptance{Nonce: nonce(party, i)}); got.NonceUsed == (i <= 4) {
+					t.Errorf("nonce %d of party %d: used %v", i, party, got.NonceUsed)
 				}
 			}
 		}

@@ -1,0 +1,126 @@
+package storage
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A statement for many rows (conn.each) is written for one of them, with three
+// words of its own:
+//
+//	INSERT INTO t (a, b, c) {{rows $1, $2, 0}} ON CONFLICT (a) DO NOTHING {{stored a = $1}}
+//	UPDATE t SET b = $2 {{from rows}} WHERE a = $1
+//
+// SQLite runs it once for each row: a statement costs it microseconds. PostgreSQL
+// runs it once for all of them, given as arrays, which is several times faster
+// than as many statements, even in one round trip. {{stored}} names the columns by
+// which the rows that were stored are found again; without it nobody is told.
+var rowWords = regexp.MustCompile(`\{\{(rows|from rows|stored)(?: ([^}]*))?\}\}`)
+
+// oneRow is the statement for one row.
+func oneRow(text string) string {
+	return rowWords.ReplaceAllStringFunc(text, func(word string) string {
+		if m := rowWords.FindStringSubmatch(word); m[1] == "rows" {
+			return "VALUES (" + m[2] + ")"
+		}
+		return ""
+	})
+}
+
+// A rowSet is a statement for all rows at once.
+type rowSet struct {
+	text string
+	// keys are the arguments, from 0, that tell which rows an INSERT has stored; an
+	// UPDATE tells their numbers.
+	keys   []int
+	update bool
+}
+
+var (
+	argument  = regexp.MustCompile(`\$(\d+)`)
+	storedKey = regexp.MustCompile(`(\w+) = \$(\d+)`)
+)
+
+// allRows makes the statement for all rows at once; types are those of the arguments.
+func allRows(text string, types []string) rowSet {
+	var s rowSet
+	arrays, names := make([]string, len(types)), make([]string, len(types))
+	for i, name := range types {
+		arrays[i], names[i] = fmt.Sprintf("$%d::%s[]", i+1, name), fmt.Sprintf("c%d", i+1)
+	}
+	source := " FROM unnest(" + strings.Join(arrays, ", ") + ")"
+	column := func(s string) string { return argument.ReplaceAllString(s, "r.c$1") }
+	var b strings.Builder
+	end := 0
+	for _, m := range rowWords.FindAllStringSubmatchIndex(text, -1) {
+		b.WriteString(column(text[end:m[0]]))
+		end = m[1]
+		rest := ""
+		if m[4] >= 0 {
+			rest = text[m[4]:m[5]]
+		}
+		switch text[m[2]:m[3]] {
+		case "rows":
+			b.WriteString("SELECT " + column(rest) + source + " AS r(" + strings.Join(names, ", ") + ")")
+		case "from rows":
+			s.update = true
+			b.WriteString(strings.TrimSpace(source) + " WITH ORDINALITY AS r(" + strings.Join(names, ", ") + ", number)")
+		case "stored":
+			var columns []string
+			for _, k := range storedKey.FindAllStringSubmatch(rest, -1) {
+				n, err := strconv.Atoi(k[2])
+				if err != nil {
+					panic(err) // the expression matches digits only
+				}
+				columns, s.keys = append(columns, k[1]), append(s.keys, n-1)
+			}
+			b.WriteString("RETURNING " + strings.Join(columns, ", "))
+		}
+	}
+	b.WriteString(column(text[end:]))
+	if s.update {
+		b.WriteString(" RETURNING r.number")
+	}
+	s.text = b.String()
+	return s
+}
+
+// columns turns rows of arguments into one array for each argument, and names
+// PostgreSQL's types of them.
+func columns(args [][]any) (arrays []any, types []string, err error) {
+	for i := range args[0] {
+		switch args[0][i].(type) {
+		case int64:
+			arrays, types, err = appendColumn[int64](arrays, types, "bigint", args, i)
+		case string:
+			arrays, types, err = appendColumn[string](arrays, types, "text", args, i)
+		case []byte:
+			arrays, types, err = appendColumn[[]byte](arrays, types, "bytea", args, i)
+		case bool:
+			arrays, types, err = appendColumn[bool](arrays, types, "boolean", args, i)
+		default:
+			err = fmt.Errorf("an argument $%d of type %T cannot be an array", i+1, args[0][i])
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return arrays, types, nil
+}
+
+func appendColumn[T any](arrays []any, types []string, name string, args [][]any, i int) ([]any, []string, error) {
+	column := make([]T, len(args))
+	for n, row := range args {
+		value, ok := row[i].(T)
+		if !ok {
+			return nil, nil, fmt.Errorf("the arguments $%d are not all of one type", i+1)
+		}
+		column[n] = value
+	}
+	return append(arrays, column), append(types, name), nil
+}
+
+// rowKey is what tells one row of a batch from the others.
+func rowKey(values []any) string { return fmt.Sprint(values...) }

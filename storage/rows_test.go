@@ -1,0 +1,36 @@
+package storage
+
+import "testing"
+
+func TestStatementForOneRowAndForAll(t *testing.T) {
+	for _, test := range []struct{ text, one, all string }{
+		{"INSERT INTO t (a, b, c) {{rows $1, $2, 0}} ON CONFLICT (a) DO NOTHING {{stored a = $1, b = $2}}",
+			"INSERT INTO t (a, b, c) VALUES ($1, $2, 0) ON CONFLICT (a) DO NOTHING ",
+			"INSERT INTO t (a, b, c) SELECT r.c1, r.c2, 0 FROM unnest($1::bigint[], $2::text[]) AS r(c1, c2) ON CONFLICT (a) DO NOTHING RETURNING a, b"},
+		{"INSERT INTO t (a, b) {{rows $1, $2}}",
+			"INSERT INTO t (a, b) VALUES ($1, $2)",
+			"INSERT INTO t (a, b) SELECT r.c1, r.c2 FROM unnest($1::bigint[], $2::text[]) AS r(c1, c2)"},
+		{"UPDATE t SET b = $2, n = n + 1 {{from rows}} WHERE a = $1 AND b = 'x'",
+			"UPDATE t SET b = $2, n = n + 1  WHERE a = $1 AND b = 'x'",
+			"UPDATE t SET b = r.c2, n = n + 1 FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 AND b = 'x' RETURNING r.number"},
+	} {
+		if got := oneRow(test.text); got != test.one {
+			t.Errorf("one row:\n%s\nwant\n%s", got, test.one)
+		}
+		if got := allRows(test.text, []string{"bigint", "text"}).text; got != test.all {
+			t.Errorf("all rows:\n%s\nwant\n%s", got, test.all)
+		}
+	}
+}
+
+func TestArgumentsOfManyRowsHaveOneTypeEach(t *testing.T) {
+	arrays, types, err := columns([][]any{{int64(1), "a", []byte{1}, true}, {int64(2), "b", []byte{}, false}})
+	if err != nil || len(arrays) != 4 || types[0] != "bigint" || types[1] != "text" || types[2] != "bytea" || types[3] != "boolean" {
+		t.Errorf("%v %v %v", arrays, types, err)
+	}
+	for _, wrong := range [][][]any{{{int64(1)}, {"a"}}, {{1}}, {{nil}}, {{int64(1)}, {nil}}} {
+		if _, _, err := columns(wrong); err == nil {
+			t.Errorf("%v is accepted", wrong)
+		}
+	}
+}
