@@ -70,6 +70,7 @@ type site struct {
 	templates map[web.Lang]map[string]*template.Template
 	pages     []*page
 	byPath    map[string]*page
+	lost      *page // what addresses that lead nowhere show
 	guides    []*guide
 	indexes   map[web.Lang]index
 	kept      kept
@@ -121,7 +122,7 @@ func (h *Handler) open() error {
 	if s.templates, err = readTemplates(s.messages); err != nil {
 		return err
 	}
-	s.pages, s.byPath = h.allPages(), make(map[string]*page)
+	s.pages, s.byPath, s.lost = h.allPages(), make(map[string]*page), lostPage()
 	for _, p := range s.pages {
 		if s.byPath[p.path] != nil {
 			return fmt.Errorf("docs: two pages at %q", p.path)

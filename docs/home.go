@@ -12,10 +12,7 @@ func (h *Handler) homePage() *page {
 		}}
 }
 
-// lostTemplate draws the page of addresses that lead nowhere.
-const lostTemplate = "lost.html"
-
-func (h *Handler) lostPage() *page {
-	return &page{path: "", template: lostTemplate, wide: true, title: spec.T("Page not found", "Страница не найдена"),
+func lostPage() *page {
+	return &page{template: "lost.html", wide: true, title: spec.T("Page not found", "Страница не найдена"),
 		view: func(*visit) (any, error) { return nil, nil }}
 }

@@ -76,7 +76,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, rest string)
 	}
 	p, status := h.site.byPath[path], http.StatusOK
 	if p == nil || !known {
-		p, status = h.lostPage(), http.StatusNotFound
+		p, status = h.site.lost, http.StatusNotFound
 	}
 	text, err := h.text(v, p)
 	if err != nil {
@@ -89,7 +89,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, rest string)
 
 // send writes a page. One that is drawn from the tables alone is kept by the
 // browser and asked for by its ETag; one with a signed example is not kept.
-func (h *Handler) send(v *visit, p *page, status int, text []byte) {
+func (h *Handler) send(v *visit, p *page, status int, text drawn) {
 	header := v.w.Header()
 	var connect []string
 	if p.connect != nil {
@@ -99,16 +99,18 @@ func (h *Handler) send(v *visit, p *page, status int, text []byte) {
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Language", string(v.lang))
 	header.Set("Vary", "Accept-Encoding")
-	content := text
+	content, encoding := text.plain, ""
 	if web.AcceptsGzip(v.r.Header.Get("Accept-Encoding")) {
-		content = web.Gzip(text)
-		header.Set("Content-Encoding", "gzip")
+		content, encoding = text.zipped, "gzip"
 	}
 	if !v.fresh && status == http.StatusOK {
 		header.Set("Cache-Control", "no-cache")
 		if web.Unchanged(v.w, v.r, web.ETag(content)) {
 			return
 		}
+	}
+	if encoding != "" {
+		header.Set("Content-Encoding", encoding)
 	}
 	header.Set("Content-Length", strconv.Itoa(len(content)))
 	v.w.WriteHeader(status)
@@ -121,34 +123,39 @@ func (h *Handler) send(v *visit, p *page, status int, text []byte) {
 // without a public URL is called by many names.
 const keptMax = 256
 
+// A drawn page is ready to be sent.
+type drawn struct{ plain, zipped []byte }
+
 // kept are drawn pages.
 type kept struct {
 	sync.Mutex
-	pages map[keptKey][]byte
+	pages map[keptKey]drawn
 }
 
 type keptKey struct {
-	path, origin string
-	lang         web.Lang
+	page   *page
+	origin string
+	lang   web.Lang
 }
 
 // text is a page's text, drawn now or before.
-func (h *Handler) text(v *visit, p *page) ([]byte, error) {
-	key := keptKey{p.path, v.install.Origin, v.lang}
+func (h *Handler) text(v *visit, p *page) (drawn, error) {
+	key := keptKey{p, v.install.Origin, v.lang}
 	h.site.kept.Lock()
-	text := h.site.kept.pages[key]
+	text, ok := h.site.kept.pages[key]
 	h.site.kept.Unlock()
-	if text != nil && p.template != lostTemplate {
+	if ok {
 		return text, nil
 	}
-	text, err := h.draw(v, p)
-	if err != nil || v.fresh || !v.signs || p.template == lostTemplate {
+	plain, err := h.draw(v, p)
+	text = drawn{plain, web.Gzip(plain)}
+	if err != nil || v.fresh {
 		return text, err
 	}
 	h.site.kept.Lock()
 	defer h.site.kept.Unlock()
 	if len(h.site.kept.pages) >= keptMax || h.site.kept.pages == nil {
-		h.site.kept.pages = make(map[keptKey][]byte)
+		h.site.kept.pages = make(map[keptKey]drawn)
 	}
 	h.site.kept.pages[key] = text
 	return text, nil

@@ -169,16 +169,18 @@ func (file asset) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	h, content := w.Header(), file.plain
+	h, content, encoding := w.Header(), file.plain, ""
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if AcceptsGzip(r.Header.Get("Accept-Encoding")) {
-		content = file.zipped
-		h.Set("Content-Encoding", "gzip")
+		content, encoding = file.zipped, "gzip"
 	}
 	if Unchanged(w, r, ETag(content)) {
 		return
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
 	}
 	h.Set("Content-Type", file.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(content)))

@@ -1,0 +1,109 @@
+package docs
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestServesItsOwnFolderAlone(t *testing.T) {
+	h := newHandler(t, nil)
+	for path, want := range map[string]bool{"/docs": true, "/docs/": true, "/docs/en/x": true, "/docsx": false, "/": false, "/paynet/docs/": false} {
+		if h.Serves(path) != want {
+			t.Errorf("%s: not %v", path, want)
+		}
+	}
+}
+
+func TestFirstAddressChoosesTheLanguage(t *testing.T) {
+	h := newHandler(t, nil)
+	for _, test := range []struct{ address, accept, want string }{
+		{"/docs", "", "/docs/en/"},
+		{"/docs/", "ru-RU,ru;q=0.9,en;q=0.8", "/docs/ru/"},
+		{"/docs/", "en;q=0.8,ru;q=0.9", "/docs/ru/"},
+		{"/docs/", "de, ru;q=0", "/docs/en/"},
+		{"/docs/ru", "en", "/docs/ru/"},
+	} {
+		response, _ := get(t, h, test.address, "Accept-Language", test.accept)
+		if got := response.Header.Get("Location"); got != test.want || response.StatusCode/100 != 3 {
+			t.Errorf("%s for %q: %s %s, want %s", test.address, test.accept, response.Status, got, test.want)
+		}
+	}
+}
+
+func TestAddressesThatLeadNowhere(t *testing.T) {
+	h := newHandler(t, nil)
+	for address, want := range map[string]string{"/docs/en/none": "Page not found", "/docs/ru/commands/": "Страница не найдена", "/docs/de/": "Page not found",
+		"/docs/en/commands/v4-payout/": "Page not found", "/docs/ru/../en/x": "", "/docs/assets/0000000000000000/site.css": "Page not found"} {
+		response, text := get(t, h, address)
+		if response.StatusCode != http.StatusNotFound || !strings.Contains(text, want) || !strings.Contains(text, `id="search"`) {
+			t.Errorf("%s: %s", address, response.Status)
+		}
+		if cache := response.Header.Get("Cache-Control"); cache != "no-store" {
+			t.Errorf("%s: Cache-Control %q", address, cache)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	h := newHandler(t, nil)
+	for _, address := range []string{"/docs/", "/docs/en/", "/docs/en/commands/v4-payout", "/docs/" + h.site.assets.Path() + "site.css"} {
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+			response, _ := ask(t, h, method, address)
+			if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, Allow %q", method, address, response.Status, response.Header.Get("Allow"))
+			}
+		}
+		response, text := ask(t, h, http.MethodHead, address)
+		if response.StatusCode >= 400 || text != "" {
+			t.Errorf("HEAD %s: %s, %d bytes", address, response.Status, len(text))
+		}
+	}
+}
+
+// Pages of tables are asked for again by their ETag; pages with a signed example
+// are never kept, by nobody.
+func TestCaching(t *testing.T) {
+	h := newHandler(t, sandbox)
+	for _, encoding := range []string{"", "gzip"} {
+		first, _ := get(t, h, "/docs/en/reference/errors", "Accept-Encoding", encoding)
+		etag := first.Header.Get("ETag")
+		if etag == "" || first.Header.Get("Cache-Control") != "no-cache" || first.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("a table: %v", first.Header)
+		}
+		again, text := get(t, h, "/docs/en/reference/errors", "Accept-Encoding", encoding, "If-None-Match", `"other", `+etag)
+		if again.StatusCode != http.StatusNotModified || text != "" {
+			t.Errorf("asked again: %s, %d bytes", again.Status, len(text))
+		}
+		other, _ := get(t, h, "/docs/ru/reference/errors", "Accept-Encoding", encoding, "If-None-Match", etag)
+		if other.StatusCode != http.StatusOK {
+			t.Errorf("another page for the same ETag: %s", other.Status)
+		}
+	}
+	plain, _ := get(t, h, "/docs/en/reference/errors")
+	zipped, _ := get(t, h, "/docs/en/reference/errors", "Accept-Encoding", "gzip")
+	if plain.Header.Get("ETag") == zipped.Header.Get("ETag") {
+		t.Error("two encodings have the same strong ETag")
+	}
+	signed, text := get(t, h, "/docs/en/commands/v4-payout")
+	if signed.Header.Get("Cache-Control") != "no-store" || signed.Header.Get("ETag") != "" {
+		t.Errorf("a signed example may be kept: %v", signed.Header)
+	}
+	if _, again := get(t, h, "/docs/en/commands/v4-payout"); again == text {
+		t.Error("the same example came twice")
+	}
+}
+
+// Who calls the gateway by another name reads that name.
+func TestAddressesAreThoseOfTheCaller(t *testing.T) {
+	h := newHandler(t, nil)
+	_, text := get(t, h, "/docs/en/commands/v4-payout")
+	if !strings.Contains(text, "http://gate.example.com/paynet/api/v4/payout/39915") {
+		t.Error("the address is not the caller's")
+	}
+	public := newHandler(t, func(h *Handler) { h.PublicURL = "https://pay.example.org" })
+	_, text = get(t, public, "/docs/en/commands/v4-payout")
+	if !strings.Contains(text, "https://pay.example.org/paynet/api/v4/payout/39915") || strings.Contains(text, "gate.example.com/paynet") {
+		t.Error("the address is not the public one")
+	}
+}
