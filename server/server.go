@@ -21,7 +21,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"payout"
 	"payout/api"
 	"payout/callback"
 	"payout/docs"
@@ -73,9 +72,9 @@ type server struct {
 	zone    *time.Location
 	tls     *tls.Config // of the main door, or nil
 	pages   *payoutform.Handler
-	docs    *docs.Handler           // nil: not served
-	sandbox *payout.ConnectingParty // whose key is Config.SandboxKey, or nil
-	stopped context.CancelFunc      // ends what pages stream
+	docs    *docs.Handler      // nil: not served
+	sandbox *sandbox           // nil: it is none for integrators
+	stopped context.CancelFunc // ends what pages stream
 	ready   atomic.Bool
 }
 
@@ -107,7 +106,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	}
 	warnOfClocks(ctx, s.db, now, log)
 	if c.SandboxKey != nil {
-		if s.sandbox, err = gateway.SetUpSandbox(ctx, s.db, now(), &c.SandboxKey.PublicKey); err != nil {
+		if err := s.openSandbox(ctx, c.SandboxKey); err != nil {
 			return nil, err
 		}
 	}
@@ -141,6 +140,9 @@ func (s *server) openDocs() error {
 		return nil
 	}
 	s.docs = &docs.Handler{ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL, Now: now, Nonce: cryptorand.Text, Log: s.log}
+	if s.sandbox != nil {
+		s.docs.Example, s.docs.SignUp, s.docs.Prepare = &s.sandbox.merchant, s.signUp, s.sandbox.prepare
+	}
 	return s.docs.Open()
 }
 
