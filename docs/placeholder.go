@@ -12,6 +12,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 
+	"payout"
+	"payout/callback"
 	"payout/diagram"
 	"payout/spec"
 	"payout/web"
@@ -69,14 +71,17 @@ func placeholders() map[string]placeholder {
 			}
 			return h.part(v, "example", e)
 		}},
-		"stages":          table("stages", func(*Handler) any { return stageTable() }),
-		"statuses":        table("statuses", func(*Handler) any { return statusTable() }),
-		"errors":          table("errors", func(*Handler) any { return errorTable() }),
-		"callback-fields": table("fields", func(*Handler) any { return callbackTable() }),
-		"redirect-fields": table("fields", func(*Handler) any { return redirectTable() }),
-		"scenarios":       table("scenarios", func(*Handler) any { return scenarioTable() }),
-		"card-codes":      table("card-codes", func(*Handler) any { return cardCodeTable() }),
-		"commands":        table("commands", func(h *Handler) any { return h.commands() }),
+		"stages":             table("stages", func(*Handler) any { return stageTable() }),
+		"statuses":           table("statuses", func(*Handler) any { return statusTable() }),
+		"errors":             table("errors", func(*Handler) any { return errorTable() }),
+		"callback-fields":    table("fields", func(*Handler) any { return callbackTable() }),
+		"redirect-fields":    table("fields", func(*Handler) any { return redirectTable() }),
+		"scenarios":          table("scenarios", func(*Handler) any { return scenarioTable() }),
+		"card-codes":         table("card-codes", func(*Handler) any { return cardCodeTable() }),
+		"events":             table("events", func(*Handler) any { return payout.Events() }),
+		"callback-timetable": table("timetable", func(*Handler) any { return attemptTable() }),
+		"callback-attempts":  word(func(install) string { return strconv.Itoa(callback.Attempts) }),
+		"commands":           table("commands", func(h *Handler) any { return h.commands() }),
 	}
 	for _, name := range diagram.Names() {
 		known["diagram "+name] = placeholder{block: func(_ *Handler, v *visit, _ *spec.Command) (template.HTML, error) {
