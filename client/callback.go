@@ -88,6 +88,9 @@ func verify(controlKey, text string) (Reply, error) {
 		return Reply{}, fmt.Errorf("client: %s and %s differ", nameMerchantOrder, nameClientOrderID)
 	}
 	status, order := valueOf(pairs, nameStatus), valueOf(pairs, nameOrderID)
+	if status == "" || order == "" || id == "" {
+		return Reply{}, errors.New("client: status, orderid or client_orderid is missing")
+	}
 	// A status of letters and an id of digits: no other pair joins to the same text.
 	if strings.Trim(status, "abcdefghijklmnopqrstuvwxyz_-") != "" || strings.Trim(order, "0123456789") != "" {
 		return Reply{}, ErrControl

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -51,9 +52,12 @@ type Client struct {
 }
 
 // Format prints the client without its keys, whatever the verb.
-func (c Client) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "client.Client{%s as %s}", c.BaseURL, c.Login)
-}
+func (c Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.name()) }
+
+// LogValue is what a log may have of the client.
+func (c Client) LogValue() slog.Value { return slog.StringValue(c.name()) }
+
+func (c Client) name() string { return "client.Client{" + c.BaseURL + " as " + c.Login + "}" }
 
 // ParsePrivateKey reads an RSA key of 2048 to 4096 bits from PEM that is not
 // encrypted, PKCS#8 or PKCS#1. The errors never quote the text.

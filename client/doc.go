@@ -43,7 +43,7 @@
 // Each attempt is signed anew. By itself, the client sends a request again
 //
 //   - if it surely never left, because no connection was made;
-//   - if the gateway says that it is busy and took nothing (payoutd's HTTP 503);
+//   - if it was turned away because there is too much to do (payoutd's HTTP 503, a proxy's HTTP 429);
 //   - if the command only reads, as status does.
 //
 // A command that pays is not sent again after a lost answer. The reference's

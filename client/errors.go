@@ -89,6 +89,20 @@ func (e *unsentError) Error() string {
 
 func (e *unsentError) Unwrap() error { return e.err }
 
+// passing reports whether an error is one that time may heal: what was not sent or
+// not answered, but not a server that is the wrong one.
+func passing(err error) bool {
+	if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong {
+		return false
+	}
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal.HTTPStatus == http.StatusServiceUnavailable || refusal.HTTPStatus == http.StatusTooManyRequests
+	}
+	_, lost := errors.AsType[*LostError](err)
+	_, unsent := errors.AsType[*unsentError](err)
+	return lost || unsent
+}
+
 // neverLeft reports whether an error without a connection proves that nothing was
 // sent. The standard transport tells of every connection that it uses; another
 // one may have used some that it did not tell of, so there only what cannot

@@ -29,8 +29,11 @@ func (c *Client) send(ctx context.Context, cmd command, to Terminal, form []sign
 		if err == nil {
 			return reply, nil
 		}
-		if later, ok := errors.AsType[*LostError](err); ok && lost == nil {
-			lost = later
+		if later, ok := errors.AsType[*LostError](err); ok {
+			later.Attempts = attempt
+			if lost == nil {
+				lost = later
+			}
 		}
 		if attempt < c.attempts() && c.mayRepeat(cmd, err) && c.sleep(ctx, pause(attempt, err)) == nil {
 			continue
@@ -53,14 +56,11 @@ func (c *Client) attempts() int {
 
 // mayRepeat reports whether the request may be sent again after an error.
 func (c *Client) mayRepeat(cmd command, err error) bool {
-	if _, ok := errors.AsType[*LostError](err); ok {
-		return cmd.repeat == spec.RepeatReads || c.Replays && cmd.repeat == spec.RepeatReplays
-	}
-	if _, ok := errors.AsType[*unsentError](err); ok {
-		return true
+	if _, lost := errors.AsType[*LostError](err); lost && cmd.repeat != spec.RepeatReads {
+		return c.Replays && cmd.repeat == spec.RepeatReplays
 	}
 	refusal, ok := errors.AsType[*Error](err)
-	return ok && refusal.HTTPStatus == http.StatusServiceUnavailable && refusal.RetryAfter <= retryAfterMax
+	return passing(err) && !(ok && refusal.RetryAfter > retryAfterMax)
 }
 
 // pause is how long to wait before the attempt after this one: at least as long

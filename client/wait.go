@@ -2,10 +2,8 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"payout"
@@ -106,14 +104,4 @@ func (c *Client) ask(ctx context.Context, terminal Terminal, clientOrderID, orde
 		return c.StatusV2(ctx, terminal, StatusV2Request{ClientOrderID: clientOrderID, OrderID: orderID})
 	}
 	return c.Status(ctx, terminal, StatusRequest{ClientOrderID: clientOrderID, OrderID: orderID})
-}
-
-// passing reports whether a question failed for a reason that time may heal.
-func passing(err error) bool {
-	if refusal, ok := errors.AsType[*Error](err); ok {
-		return refusal.HTTPStatus == http.StatusServiceUnavailable || refusal.HTTPStatus == http.StatusTooManyRequests
-	}
-	_, lost := errors.AsType[*LostError](err)
-	_, unsent := errors.AsType[*unsentError](err)
-	return lost || unsent
 }
