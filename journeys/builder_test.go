@@ -1,25 +1,36 @@
 package journeys
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"math/big"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
+	"payout"
 	"payout/sign"
+	"payout/spec"
 )
 
 // workshop is a bare page from which a test can import the scripts of the
@@ -290,4 +301,219 @@ func pkcs8(t *testing.T, key any) string {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	check(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func TestSigningInThePageGivesTheBytesOfSign(t *testing.T) {
+	type request struct{ Key, Method, URL, Body, Login, Nonce, Timestamp string }
+	type signed struct{ Normalized, Base, Header, Hex, Fingerprint, Failure string }
+	var requests []request
+	var want []signed
+	for _, key := range []*rsa.PrivateKey{testKey(), bigKey()} {
+		for _, text := range []string{pkcs1(key), pkcs8(t, key)} {
+			for _, v := range readVectors(t, "oauth-accept.json") {
+				r := request{text, v.Method, v.URL, v.Body, v.OAuth["oauth_consumer_key"], v.OAuth["oauth_nonce"], v.OAuth["oauth_timestamp"]}
+				requests = append(requests, r)
+				form, err := sign.ParseForm(r.Body)
+				check(t, err)
+				seconds, err := strconv.ParseInt(r.Timestamp, 10, 64)
+				check(t, err)
+				header, err := sign.Sign(sign.Request{Method: r.Method, URL: r.URL, Form: form},
+					sign.Credentials{ConsumerKey: r.Login, Nonce: r.Nonce, Timestamp: seconds}, key)
+				check(t, err)
+				report := sign.Explain(sign.Request{Method: r.Method, URL: r.URL, Form: form, Authorization: header}, []*rsa.PublicKey{&key.PublicKey})
+				bytes, err := base64.StdEncoding.DecodeString(report.OAuth.Signature)
+				check(t, err)
+				want = append(want, signed{Normalized: report.NormalizedParams, Base: report.BaseString, Header: header,
+					Hex: hex.EncodeToString(bytes), Fingerprint: sign.Fingerprint(&key.PublicKey)})
+			}
+		}
+	}
+	var got []signed
+	workshop(t).run(`(async () => {
+		const s = await import("/assets/sign.js"), k = await import("/assets/key.js");
+		const keys = {};
+		for (const text of new Set(input.map(r => r.Key))) keys[text] = await k.readPrivateKey(text);
+		return Promise.all(input.map(async r => {
+			const key = keys[r.Key];
+			const made = s.prepare({method: r.Method, url: r.URL, form: s.parseForm(r.Body).pairs}, {login: r.Login, nonce: r.Nonce, timestamp: r.Timestamp});
+			const signature = await s.signText(key.private, made.base);
+			return {Normalized: made.normalized, Base: made.base, Header: s.authorization(made.pairs, s.base64(signature)), Hex: s.hex(signature),
+				Fingerprint: key.public.fingerprint, Failure: made.failure?.rule};
+		}));
+	})()`, requests, &got)
+	for i, r := range requests {
+		if got[i] != want[i] {
+			t.Errorf("%s:\n got %+v\nwant %+v", r.URL, got[i], want[i])
+		}
+	}
+	if len(got) != len(requests) || len(got) < 4*20 {
+		t.Errorf("%d requests were signed", len(got))
+	}
+}
+
+func TestFormsAreWrittenInThePageAsByEncodeForm(t *testing.T) {
+	var bodies, want, got []string
+	for _, v := range readVectors(t, "oauth-accept.json") {
+		form, err := sign.ParseForm(v.Body)
+		check(t, err)
+		bodies, want = append(bodies, v.Body), append(want, sign.EncodeForm(form))
+	}
+	workshop(t).run(`import("/assets/sign.js").then(s => input.map(body => s.encodeForm(s.parseForm(body).pairs)))`, bodies, &got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestKeysThatAreNoneGetTheirOwnWord(t *testing.T) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	check(t, err)
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	ecDER, err := x509.MarshalECPrivateKey(ec)
+	check(t, err)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	public := readPublicPEM(t, "key2048")
+	publicPKCS1 := block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&testKey().PublicKey))
+	good := pkcs8(t, testKey())
+	type row struct{ Text, Private, Public string }
+	rows := []row{
+		{good, "", "private"},
+		{pkcs1(testKey()), "", "private"},
+		{"\ufeff \r\n" + strings.ReplaceAll(good, "\n", "\r\n") + "\n\n", "", "private"},
+		{"  " + strings.ReplaceAll(good, "\n", "\n  "), "", "private"},
+		{public, "public", ""},
+		{publicPKCS1, "public", ""},
+		{"", "empty", "empty"},
+		{"merchant.key", "no-pem", "no-pem"},
+		{strings.Join(strings.Split(good, "\n")[1:3], "\n"), "no-pem", "no-pem"},
+		{good + good, "several", "several"},
+		{"Bag Attributes\n" + good, "around", "around"},
+		{good + "x", "around", "around"},
+		{strings.ReplaceAll(good, "\n", `\n`), "escaped", "escaped"},
+		{"ssh-rsa AAAA", "openssh", "openssh"},
+		{block("OPENSSH PRIVATE KEY", []byte("openssh-key-v1")), "openssh", "private"},
+		{block("ENCRYPTED PRIVATE KEY", []byte{1}), "encrypted", "private"},
+		{"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", "encrypted", "private"},
+		{block("CERTIFICATE", []byte{1}), "certificate", "certificate"},
+		{block("EC PRIVATE KEY", ecDER), "elliptic", "private"},
+		{pkcs8(t, ec), "elliptic", "private"},
+		{pkcs8(t, ed), "other", "private"},
+		{pkcs8(t, small), "bits", "private"},
+		{block("X509 CRL", []byte{1}), "kind", "kind"},
+		{block("PRIVATE KEY", []byte{1}), "damaged", "private"},
+		{strings.Replace(good, "M", "*", 1), "damaged", "private"},
+		{block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(testKey())[:600]), "damaged", "private"},
+		{pemOfPublic(t, &ec.PublicKey), "public", "elliptic"},
+		{block("PUBLIC KEY", []byte{0x30, 0x80}), "public", "damaged"},
+	}
+	var got [][2]string
+	workshop(t).run(`import("/assets/key.js").then(k => Promise.all(input.map(r => Promise.all([k.readPrivateKey, k.readPublicKey].map(
+		read => read(r.Text).then(() => "", e => e.code ?? String(e)))))))`, rows, &got)
+	for i, r := range rows {
+		if got[i] != [2]string{r.Private, r.Public} {
+			t.Errorf("%.60q: %q, want %q and %q", r.Text, got[i], r.Private, r.Public)
+		}
+	}
+}
+
+func pemOfPublic(t *testing.T, key any) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	check(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+func TestKeysOf2047And4097BitsAreRefused(t *testing.T) {
+	public := func(bits int) string {
+		n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+		return pemOfPublic(t, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537})
+	}
+	var got []string
+	workshop(t).run(`import("/assets/key.js").then(k => Promise.all(input.map(text => k.readPublicKey(text).then(key => "" + key.bits, e => e.code + e.number))))`,
+		[]string{public(2047), public(2048), public(2049), public(4096), public(4097)}, &got)
+	if want := []string{"bits2047", "2048", "2049", "4096", "bits4097"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What the page says of a value while it is typed is what Parse says of it.
+func TestValuesAreCheckedInThePageAsByParse(t *testing.T) {
+	values := []string{"a", "1", "+1", "12", "012", "13", "00", "-1", "1.5", "+7 (903) 123-45-67", "++7", "()", "903a", "4444555566661111", "4444555566661112",
+		"0444555566661111", "444455556666111", "true", "false", "True", "USD", "usd", "XTS", "US", "us", "XK", "ZZ", "A1", "010190", "023090", "02302000", "02292000",
+		"02291900", "022969", "022968", "130190", "01019", "127.0.0.1", "127.0.0.01", "256.1.1.1", "1.2.3", "::1", "::", "1::2::3", "2001:db8::1", "::ffff:1.2.3.4",
+		"1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::", "fe80::1%eth0", "1.2.3.4::", "12345::", ":::", "1:2:3:4:5:6:1.2.3.4", "::1.2.3.400",
+		"http://h", "https://h/p?q#f", "HTTP://H", "ftp://h", "http://", "http:///p", "http://u@h", "http://h/ x", "http://h/\u00a0", "http://[::1]:80/", "http://[::1",
+		"http://h:8x", "http://h:", "http://h/%zz", "http://h?%zz", "http://h#%zz", "http://h%41/", "https://пример.рф/", "//h", "h", "http://h\u2028", "http://a b/",
+		"http://h/@", "http://h\\x", "0", "007", "999999999999999999", "1000000000000000000", "00000000-0000-0000-0000-000002e2c322", "00000000-0000-0000-8000-000002e2c322",
+		"00000000-0000-0000-0000-000002e2c32", "2030", "30", "203", "a\u0000b", "a\nb", "a\u0085b", "a\u00a0b", "é", "🙂", "\ufeff", strings.Repeat("é", 40),
+		strings.Repeat("🙂", 40), strings.Repeat("1", 41), "12", "1\n", "true\n"}
+	type row struct {
+		Kind    spec.Kind `json:"kind"`
+		Pattern string    `json:"pattern"`
+		Values  []string  `json:"values"`
+		Min     int       `json:"min"`
+		Max     int       `json:"max"`
+		Value   string    `json:"value"`
+	}
+	var rows []row
+	var want []string
+	for _, kind := range []spec.Kind{spec.String, spec.Line, spec.Digits, spec.Phone, spec.Currency, spec.URL, spec.IP, spec.OrderID, spec.Serial, spec.Card,
+		spec.Month, spec.Year, spec.Country, spec.Bool, spec.Birthday} {
+		for _, value := range values {
+			r := row{kind, kind.Pattern(), kind.Values(), 2, 40, value}
+			c := &spec.Command{Params: []spec.Use{{Param: &spec.Param{Name: "x", Kind: kind, Min: r.Min, Max: r.Max}, Need: spec.Optional}}}
+			verdict := ""
+			if _, err := c.Parse([]sign.Pair{{Name: "x", Value: value}}); err != nil {
+				verdict = "refused"
+				if e, ok := errors.AsType[*payout.Error](err); ok && (e.Code == payout.CodeTooLong || e.Code == payout.CodeTooShort) {
+					verdict = map[payout.ErrCode]string{payout.CodeTooLong: "long", payout.CodeTooShort: "short"}[e.Code]
+				}
+			}
+			rows, want = append(rows, r), append(want, verdict)
+		}
+	}
+	var got []string
+	workshop(t).run(`import("/assets/fields.js").then(f => input.map(r => {
+		const code = f.problemOf(r, r.value)?.code ?? "";
+		return code === "" || code === "long" || code === "short" ? code : "refused";
+	}))`, rows, &got)
+	for i, r := range rows {
+		if got[i] != want[i] {
+			t.Errorf("%s %q: the page says %q, Parse %q", r.Kind, r.Value, got[i], want[i])
+		}
+	}
+}
+
+func TestAmountsAreReadInThePageAsByParseAmount(t *testing.T) {
+	exponents := make(map[string]int)
+	for _, c := range payout.Currencies() {
+		exponents[c.Code()] = c.Exponent()
+	}
+	type row struct{ Amount, Currency string }
+	var rows []row
+	var want []string
+	for _, currency := range []string{"USD", "JPY", "KWD", "XXX", "constructor"} {
+		for _, amount := range []string{"10.42", "10", "10.4", "010.40", "0.01", "0.001", "0", "0.00", "10.", ".5", "1e3", "-1", "+1", "1,5", "1.2.3", "9999999999", "", "1 0"} {
+			rows = append(rows, row{amount, currency})
+			minor := ""
+			if c, err := payout.ParseCurrency(currency); err == nil {
+				if a, err := payout.ParseAmount(amount, c); err == nil {
+					minor = a.MinorString()
+				}
+			}
+			want = append(want, minor)
+		}
+	}
+	var got []string
+	workshop(t).run(`import("/assets/fields.js").then(f => input.Rows.map(r => f.minorUnits(r.Amount, r.Currency, input.Exponents).minor ?? ""))`,
+		map[string]any{"Rows": rows, "Exponents": exponents}, &got)
+	for i, r := range rows {
+		if got[i] != want[i] {
+			t.Errorf("%+v: the page reads %q, ParseAmount %q", r, got[i], want[i])
+		}
+	}
 }

@@ -25,18 +25,16 @@ function decodePEM(text) {
 	const trimmed = text.replace(/^\ufeff/, "").trim();
 	if (trimmed === "") throw new KeyError("empty");
 	if (trimmed.startsWith("ssh-")) throw new KeyError("openssh");
+	if (trimmed.includes("\\n")) throw new KeyError("escaped");
 	const begins = trimmed.match(/-----BEGIN /g)?.length ?? 0;
 	if (begins > 1) throw new KeyError("several");
 	const block = /^-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*)-----END ([A-Z0-9 ]+)-----$/.exec(trimmed);
 	if (!block || block[1] !== block[3]) throw new KeyError(begins === 0 ? "no-pem" : "around");
 	let body = block[2];
-	if (body.includes("\\n")) throw new KeyError("escaped");
 	const headers = /^\s*(?:[A-Za-z-]+:.*\r?\n)+\s*\r?\n/.exec(body)?.[0] ?? "";
 	body = body.slice(headers.length).replace(/\s/g, "");
-	const der = base64Bytes(body);
-	const encrypted = /DEK-Info/i.test(headers) || block[1] === "ENCRYPTED PRIVATE KEY";
-	if (!encrypted && (!der || der.length === 0)) throw new KeyError("damaged");
-	return {type: block[1], encrypted, der};
+	return {type: block[1], encrypted: /DEK-Info/i.test(headers) || block[1] === "ENCRYPTED PRIVATE KEY",
+		der: base64Bytes(body) ?? new Uint8Array()};
 }
 
 // DER (ITU-T X.690), as much as keys need
