@@ -67,6 +67,7 @@ type Merchant struct {
 type site struct {
 	assets    *web.Assets
 	messages  *web.Messages
+	words     *web.Messages // of the tools
 	templates map[web.Lang]map[string]*template.Template
 	pages     []*page
 	byPath    map[string]*page
@@ -75,6 +76,7 @@ type site struct {
 	indexes   map[web.Lang]index
 	kept      kept
 	signing   *rate.Limiter
+	signUps   *rate.Limiter
 }
 
 // How many examples are signed: a signature of RSA-4096 takes about 5 ms, and an
@@ -99,9 +101,16 @@ func (h *Handler) open() error {
 	if err != nil {
 		return err
 	}
-	s := &site{signing: rate.NewLimiter(signaturesPerSecond, signaturesBurst)}
+	words, err := fs.Sub(files, "messages/tools")
+	if err != nil {
+		return err
+	}
+	s := &site{signing: rate.NewLimiter(signaturesPerSecond, signaturesBurst), signUps: rate.NewLimiter(rate.Every(signUpEvery), signUpBurst)}
 	h.site = s
 	if s.messages, err = web.ReadMessages(texts); err != nil {
+		return err
+	}
+	if s.words, err = web.ReadMessages(words); err != nil {
 		return err
 	}
 	folder, err := fs.Sub(files, "assets")

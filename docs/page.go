@@ -25,6 +25,7 @@ type page struct {
 	scripts  []string                  // modules of assets/ besides site.js
 	connect  func(*visit) []string     // what its scripts may call besides ourselves, as web.Policy.Connect; nil: ourselves alone
 	unlisted bool                      // not in the navigation
+	private  bool                      // it may hold a secret of its reader, as web.Policy.Private
 	wide     bool                      // without the list of its headings
 }
 

@@ -51,7 +51,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // doors are the addresses that are no pages, by their path below /docs/.
 func (h *Handler) doors() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"sandbox/merchants": h.signUp,
+		signUpPath: h.signUp,
 	}
 }
 
@@ -95,7 +95,7 @@ func (h *Handler) send(v *visit, p *page, status int, text drawn) {
 	if p.connect != nil {
 		connect = p.connect(v)
 	}
-	web.Policy{Connect: connect}.Set(header)
+	web.Policy{Connect: connect, Private: p.private}.Set(header)
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Language", string(v.lang))
 	header.Set("Vary", "Accept-Encoding")

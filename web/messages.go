@@ -79,6 +79,10 @@ func (m *Messages) Has(key string) bool {
 	return ok
 }
 
+// Raw returns the text of a key in a language with its places open, for scripts
+// that fill them; empty if there is none.
+func (m *Messages) Raw(lang Lang, key string) string { return m.texts[lang.locale().lang][key] }
+
 // Text returns the text of a key in a language. Its places are filled from
 // pairs of a name and a value; a key that is not there, a place without a value
 // and a value without a place are errors.

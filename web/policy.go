@@ -14,6 +14,7 @@ type Policy struct {
 	FormAction     []string // addresses of other sites that its forms are posted to
 	FrameAncestors []string // origins that may show it in a frame; 'self' is allowed
 	Connect        []string // addresses that its scripts may call, and no others; none: ourselves. One that ends in / is a folder
+	Private        bool     // it may hold a secret of its reader: it has no forms and tells no referrer
 }
 
 // self is our own origin in a Content-Security-Policy.
@@ -24,7 +25,10 @@ const self = "'self'"
 // address from others. Addresses that have no clear origin are left out, which
 // is the strict side.
 func (p Policy) Set(h http.Header) {
-	forms := append([]string{self}, origins(p.FormAction)...)
+	forms, referrer := append([]string{self}, origins(p.FormAction)...), "same-origin"
+	if p.Private {
+		forms, referrer = []string{"'none'"}, "no-referrer"
+	}
 	connect := addresses(p.Connect)
 	if len(connect) == 0 {
 		connect = []string{self}
@@ -38,11 +42,11 @@ func (p Policy) Set(h http.Header) {
 		"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "connect-src " + strings.Join(connect, " "), "font-src 'none'",
 		"form-action " + strings.Join(forms, " "), "base-uri 'none'", "frame-ancestors " + strings.Join(frames, " "),
 	}, "; "))
-	// Not no-referrer: with it browsers send our own forms with "Origin: null"
+	// Not no-referrer where there are forms: with it browsers send our own forms with "Origin: null"
 	// (Fetch, append a request Origin header), and where they send no
 	// Sec-Fetch-Site (plain HTTP) they could not be told from a foreign site's.
 	// Other sites learn nothing by same-origin either.
-	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Referrer-Policy", referrer)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
