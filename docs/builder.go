@@ -16,6 +16,7 @@ func (h *Handler) builderPages() []*page {
 	for i, c := range h.commands() {
 		all = append(all, &page{path: "builder/" + slug(c), section: inTools, unlisted: i > 0, wide: true, private: true,
 			title:    h.toolText("builderTitle", "command", c.Path()),
+			menu:     h.toolText("builderMenu"),
 			summary:  h.toolText("builderSummary", "command", c.Path()),
 			template: "builder.html", scripts: []string{"builder.js"}, connect: builderConnect,
 			view: func(v *visit) (any, error) { return h.builderView(v, c), nil }})
@@ -135,7 +136,7 @@ func (h *Handler) builderGroups(lang web.Lang, c *spec.Command) []builderGroup {
 			continue // computed
 		}
 		f := builderField{Use: u, NeedWord: word("need" + string(u.Need)), Range: lengthWords(word, u), Long: u.Length() > 1024 && u.Kind == spec.String,
-			Fresh: drawn(c, u.Param), Numeric: u.Kind.Wire() == "Numeric" && u.Kind != spec.Phone && u.Kind != spec.Amount, Values: u.Kind.Values()}
+			Fresh: makesOrder(c, u.Param), Numeric: u.Kind.Wire() == "Numeric" && u.Kind != spec.Phone && u.Kind != spec.Amount, Values: u.Kind.Values()}
 		i := slices.Index([]spec.Need{spec.Required, spec.Conditional, spec.Optional}, u.Need)
 		if slices.Contains(c.Shows, u.Param) {
 			i = 0
@@ -156,8 +157,8 @@ func lengthWords(word func(string, ...string) string, u spec.Use) string {
 	return word("upTo", "n", longest)
 }
 
-// drawn reports whether a new value makes a new order.
-func drawn(c *spec.Command, p *spec.Param) bool {
+// makesOrder reports whether a new value of a parameter makes a new order.
+func makesOrder(c *spec.Command, p *spec.Param) bool {
 	_, carries := carried(c)[p.Name]
 	return p == spec.ClientOrderID && !carries
 }
@@ -215,7 +216,7 @@ func fieldsData(c *spec.Command) []fieldData {
 	var all []fieldData
 	for _, u := range c.Params {
 		f := fieldData{Name: u.Name, Kind: u.Kind, Pattern: u.Kind.Pattern(), Values: u.Kind.Values(), Min: u.Min, Max: u.Length(),
-			Required: u.Need == spec.Required, Fresh: drawn(c, u.Param), Sample: samples[u.Name]}
+			Required: u.Need == spec.Required, Fresh: makesOrder(c, u.Param), Sample: samples[u.Name]}
 		switch u.Param {
 		case spec.Login:
 			f.Role = "login"

@@ -19,6 +19,7 @@ type page struct {
 	section  section   // of the navigation
 	title    spec.Text // also its heading
 	short    string    // in the navigation, if not the title
+	menu     spec.Text // likewise, in words
 	summary  spec.Text
 	template string                    // file of templates/ that defines "content"
 	view     func(*visit) (any, error) // what the template draws, as .View
@@ -159,6 +160,9 @@ func (h *Handler) navigation(v *visit, current *page) []navigation {
 			link := navigationLink{Title: p.title.In(string(v.lang)), URL: v.root() + p.path, Current: p == current}
 			if p.short != "" {
 				link.Title, link.Code = p.short, true
+			}
+			if p.menu != (spec.Text{}) {
+				link.Title = p.menu.In(string(v.lang))
 			}
 			n.Links = append(n.Links, link)
 		}

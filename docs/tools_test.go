@@ -72,7 +72,7 @@ func TestEveryWordOfTheToolsExistsAndIsUsed(t *testing.T) {
 		t.Errorf("only %d words were found: the test is blind", len(used))
 	}
 	// Keys that are put together are those with a dot, and those of Go.
-	inGo := []string{"builderTitle", "builderSummary", "checkerTitle", "checkerSummary", "required", "conditional", "conditionalHint", "optional", "optionalHint",
+	inGo := []string{"builderTitle", "builderMenu", "builderSummary", "checkerTitle", "checkerSummary", "required", "conditional", "conditionalHint", "optional", "optionalHint",
 		"needRequired", "needConditional", "needOptional", "exactly", "fromTo", "upTo", "minutes", "seconds", "hours", "days", "source", "field", "value", "signed"}
 	for _, key := range h.site.words.Keys() {
 		if !used[key] && !strings.Contains(key, ".") && !slices.Contains(inGo, key) {
