@@ -62,3 +62,20 @@ type Transaction struct {
 func Reference(id OrderID, attempt int) string {
 	return id.String() + "-" + strconv.Itoa(attempt)
 }
+
+// A LateOutcome is what a rail told of an attempt after the order had been moved
+// by another worker. It changes nothing; it is evidence, above all when it says
+// that money left.
+type LateOutcome struct {
+	OrderID   OrderID
+	Attempt   int
+	GateID    GateID
+	SeenStage Stage  // where the order was when the rail was called
+	Result    string // approved, accepted, declined, broken or lost
+
+	ProcessorTxID string
+	RRN           string
+	ErrorCode     ErrCode
+	ErrorMessage  string
+	At            time.Time
+}

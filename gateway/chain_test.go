@@ -54,7 +54,10 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 
 // If the rail pays after another node has ended the order, somebody must hear of it.
 func TestMoneyThatLeftTooLateIsTold(t *testing.T) {
-	db := storagetest.Open(t, storagetest.SQLite(t))
+	storagetest.Each(t, moneyThatLeftTooLate)
+}
+
+func moneyThatLeftTooLate(t *testing.T, db *storage.DB) {
 	var id payout.OrderID
 	rail := &railFunc{pay: func(processor.Payment) processor.Outcome {
 		o, err := db.Order(context.Background(), id)
@@ -77,6 +80,11 @@ func TestMoneyThatLeftTooLateIsTold(t *testing.T) {
 	}
 	if text := log.b.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "THE-MONEY-LEFT") {
 		t.Errorf("the log says: %s", text)
+	}
+	late, err := db.LateOutcomes(t.Context(), id)
+	if err != nil || len(late) != 1 || late[0].ProcessorTxID != "THE-MONEY-LEFT" || late[0].Result != string(processor.ResultApproved) ||
+		late[0].SeenStage != payout.Sending || late[0].Attempt != 1 || late[0].At.IsZero() {
+		t.Errorf("the evidence is %+v, %v", late, err)
 	}
 	families, err := metrics.Gather()
 	if err != nil {

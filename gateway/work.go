@@ -372,7 +372,7 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 	return true, nil
 }
 
-// lost notes an outcome that came after another worker had moved the order. One
+// lost keeps an outcome that came after another worker had moved the order. One
 // that says that money left is for people to look at.
 func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
 	level := slog.LevelWarn
@@ -385,6 +385,12 @@ func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
 	g.Metrics.late(outcome)
 	g.Log.Log(context.Background(), level, "an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
 		"processor_tx_id", outcome.TxID)
+	late := payout.LateOutcome{OrderID: o.ID, Attempt: o.Attempts, GateID: o.GateID, SeenStage: o.Stage, Result: string(outcome.Result),
+		ProcessorTxID: outcome.TxID, RRN: outcome.RRN, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
+	err := g.DB.Transact(context.Background(), g.Now(), func(tx *storage.Tx) error { return tx.AddLateOutcome(late) })
+	if err != nil {
+		g.Log.Error("a late outcome could not be kept", "order", o.ID, "error", err)
+	}
 }
 
 // postpone has an unmoved order asked about again, later each time, but not

@@ -14,6 +14,7 @@ type historyView struct {
 	Requests     []requestView     `json:"requests"`
 	Moves        []moveView        `json:"moves"`
 	Transactions []transactionView `json:"transactions"`
+	LateOutcomes []lateView        `json:"late_outcomes"`
 	Callbacks    []callbackView    `json:"callbacks"`
 }
 
@@ -99,6 +100,19 @@ func viewOf(o *payout.Order, d *storage.Directory) orderView {
 	return v
 }
 
+// A lateView is what a rail told after the order had been moved.
+type lateView struct {
+	Attempt      int            `json:"attempt"`
+	Gate         payout.GateID  `json:"gate"`
+	SeenStage    payout.Stage   `json:"seen_stage" doc:"of the order when the rail was called"`
+	Result       string         `json:"result"`
+	ProcessorTx  string         `json:"processor_tx_id,omitempty"`
+	RRN          string         `json:"rrn,omitempty"`
+	ErrorCode    payout.ErrCode `json:"error_code,omitempty"`
+	ErrorMessage string         `json:"error_message,omitempty"`
+	At           time.Time      `json:"at"`
+}
+
 // historyOf reads the whole history of an order.
 func historyOf(ctx context.Context, db *storage.DB, id payout.OrderID) (h historyView, err error) {
 	o, err := db.Order(ctx, id)
@@ -121,11 +135,23 @@ func historyOf(ctx context.Context, db *storage.DB, id payout.OrderID) (h histor
 	if err != nil {
 		return h, err
 	}
+	late, err := db.LateOutcomes(ctx, id)
+	if err != nil {
+		return h, err
+	}
 	callbacks, attempts, err := db.Callbacks(ctx, id)
 	if err != nil {
 		return h, err
 	}
-	return historyView{viewOf(o, d), requestViews(requests), moveViews(moves), transactionViews(transactions), callbackViews(callbacks, attempts)}, nil
+	return historyView{viewOf(o, d), requestViews(requests), moveViews(moves), transactionViews(transactions), lateViews(late), callbackViews(callbacks, attempts)}, nil
+}
+
+func lateViews(late []payout.LateOutcome) []lateView {
+	views := []lateView{}
+	for _, l := range late {
+		views = append(views, lateView{l.Attempt, l.GateID, l.SeenStage, l.Result, l.ProcessorTxID, l.RRN, l.ErrorCode, l.ErrorMessage, l.At})
+	}
+	return views
 }
 
 func requestViews(requests []payout.Request) []requestView {
@@ -207,6 +233,12 @@ func (h historyView) print(t terminal, zone *time.Location) {
 			}
 		}
 		t.printf("  ended %s\n", at(x.EndedAt))
+	}
+	if len(h.LateOutcomes) > 0 {
+		t.printf("\nlate outcomes: told by the rail after the order had been moved\n")
+	}
+	for _, l := range h.LateOutcomes {
+		t.printf("  %s  attempt %d on gate %d  seen at %s  %s  tx %s  %s\n", at(l.At), l.Attempt, l.Gate, l.SeenStage, l.Result, l.ProcessorTx, l.ErrorMessage)
 	}
 	t.printf("\ncallbacks\n")
 	for _, c := range h.Callbacks {
