@@ -120,14 +120,14 @@ var (
 			all(conditional, receiver...),
 			[]Use{conditional(ReceiverPhone), optional(MerchantData), optional(ServerCallbackURL), optional(NotifyURL), optional(RedirectURL)}),
 		Rules:  []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: AsyncReply, After: &After{Command: CreateCardRefV4, Gives: FieldCardRef, Takes: DestinationCardRef}, Source: "AF 5.2"}
+		Repeat: RepeatReplays, Reply: AsyncReply, After: &After{Command: CreateCardRefV4, Gives: FieldCardRef, Takes: DestinationCardRef}, Reaches: payout.Approved, Source: "AF 5.2"}
 
 	TransferByRef = &Command{Version: 4, Name: "transfer-by-ref", Auth: OAuthRSA, Group: true, Type: payout.TypeTransfer,
 		Doc:    T("Transfers money from the Connecting Party's account to a card.", "Перевод со счёта Присоединяющейся Стороны на карту."),
 		Params: transferUses,
 		Rules: []Rule{eitherOf(DestinationCardNo, DestinationCardRef), stateOf(SenderState, SenderCountry),
 			notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{DestinationCardNo}, Source: "1.1.5"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{DestinationCardNo}, Reaches: payout.Approved, Source: "1.1.5"}
 
 	Sale = initialPayment("sale", payout.TypeSale, T("Charges a card.", "Списание с карты."), saleSum, required(AmountParam))
 
@@ -177,5 +177,5 @@ func initialPayment(name string, t payout.TransactionType, doc Text, sum []SumPa
 			[]Use{required(ControlSum)}),
 		Rules:  []Rule{stateOf(SenderState, SenderCountry), notBoth(ServerCallbackURL, NotifyURL)},
 		Sum:    sum,
-		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{SenderEmail}, Source: "1.1.5, AF 2"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{SenderEmail}, Reaches: payout.Approved, Source: "1.1.5, AF 2"}
 }

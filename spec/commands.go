@@ -29,17 +29,17 @@ var (
 		Params: payoutUses,
 		// One of the first two is required, but where the gate asks the Receiver: the gateway sees to it.
 		Rules:  []Rule{notBoth(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "3.26"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Reaches: payout.Approved, Source: "3.26"}
 
 	PayoutCheck = &Command{Version: 4, Name: "payout-check", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Prepares a payout and has the bank confirm it; payout-pay lets the money go.", "Готовит выплату и подтверждает её в банке; деньги отправляет payout-pay."),
 		Params: payoutUses, Rules: []Rule{eitherOf(AccountNumber, CreditCardNumber), notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Source: "AF 5.1"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Shows: []*Param{AccountName, AccountNumber, RoutingNumber}, Reaches: payout.Held, Source: "AF 5.1"}
 
 	PayoutPay = &Command{Version: 4, Name: "payout-pay", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc:    T("Lets the money of a confirmed payout-check go.", "Отправляет деньги подтверждённой payout-check."),
 		Params: []Use{required(ClientOrderID), required(OrderNumber), required(Login)},
-		Repeat: RepeatReplays, Reply: AsyncReply, After: &After{Command: PayoutCheck, Stage: payout.Held}, Source: "3.39"}
+		Repeat: RepeatReplays, Reply: AsyncReply, After: &After{Command: PayoutCheck, Stage: payout.Held}, Reaches: payout.Approved, Source: "3.39"}
 
 	PayoutForm = &Command{Version: 4, Name: "payout-form", Auth: OAuthRSA, Group: true, Type: payout.TypePayout,
 		Doc: T("Pays a Receiver who fills in where to on a page of the gateway.", "Выплата Получателю, который сам указывает реквизиты на странице шлюза."),
@@ -50,7 +50,7 @@ var (
 			[]Use{optional(ServerCallbackURL), optional(NotifyURL), optional(RedirectURL), optional(RedirectSuccessURL),
 				optional(RedirectFailURL), optional(MerchantData)}),
 		Rules:  []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: FormReply, Shows: []*Param{OrderDesc, RedirectURL}, Source: "1.8, AF 4"}
+		Repeat: RepeatReplays, Reply: FormReply, Shows: []*Param{OrderDesc, RedirectURL}, Reaches: payout.AtForm, Source: "1.8, AF 4"}
 
 	WithdrawalSBP = &Command{Version: 4, Name: "withdrawal-sbp", Auth: OAuthRSA, Type: payout.TypePayout,
 		Doc: T("Pays a Receiver by phone number through SBP.", "Выплата Получателю по номеру телефона через СБП."),
@@ -60,7 +60,7 @@ var (
 			all(optional, receiver...),
 			[]Use{optional(OrderDesc), optional(ServerCallbackURL), optional(NotifyURL)}),
 		Rules:  []Rule{notBoth(ServerCallbackURL, NotifyURL)},
-		Repeat: RepeatReplays, Reply: AsyncReply, Source: "3.15"}
+		Repeat: RepeatReplays, Reply: AsyncReply, Reaches: payout.Approved, Source: "3.15"}
 
 	StatusV4 = &Command{Version: 4, Name: "status", Auth: OAuthRSA, Group: true,
 		Doc:    T("Tells where an order stands.", "Сообщает состояние заказа."),

@@ -46,3 +46,14 @@ func TestWhatComesBeforeACommandIsListed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatACommandGoesOnFromIsReached(t *testing.T) {
+	for _, c := range Commands {
+		if makes := c.Reply == AsyncReply || c.Reply == FormReply; makes != (c.Reaches != "") {
+			t.Errorf("%s reaches %q", c.Path(), c.Reaches)
+		}
+		if c.After != nil && c.After.Stage != "" && c.After.Command.Reaches != c.After.Stage {
+			t.Errorf("%s wants %s, and %s reaches %s", c.Path(), c.After.Stage, c.After.Command.Path(), c.After.Command.Reaches)
+		}
+	}
+}

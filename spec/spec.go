@@ -137,8 +137,9 @@ type Command struct {
 	Repeat  Repeat
 	Sum     []SumPart // what a control sum is made of, before the control key; see Control
 	Reply   *ReplySpec
-	After   *After   // what has to be done before it, or nil
-	Shows   []*Param // what an example of the request has besides the required parameters
+	After   *After       // what has to be done before it, or nil
+	Reaches payout.Stage // that its order comes to by itself, when all goes well; empty: it moves no order
+	Shows   []*Param     // what an example of the request has besides the required parameters
 	Source  string
 }
 
