@@ -1,0 +1,1 @@
+pm.variables.set(about.variable, "0".repeat(40));
