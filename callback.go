@@ -14,6 +14,9 @@ type Callback struct {
 	Attempts int
 	DueAt    time.Time // zero when nothing more is owed
 	State    CallbackState
+	// LeasedUntil is when the delivery under way will have ended, whatever becomes
+	// of it; it is past, or zero, when none is.
+	LeasedUntil time.Time
 }
 
 // A CallbackState says whether a callback is still owed.

@@ -49,7 +49,11 @@ type exchange struct {
 
 	request *spec.Request // nil until the form has been parsed
 
-	denied string // why access was denied, for the log only
+	reply *spec.Reply // as it was written; nil when access was denied
+
+	reason gateway.Denial // why access was denied; for the log and the journal only
+	denied string         // the same for people
+	detail string         // more about it: a parameter's name or a size
 }
 
 // ServeHTTP answers one request.
@@ -97,39 +101,49 @@ func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 // errDenied is answered by the page "Access is denied"; exchange.denied has the reason.
 var errDenied = errors.New("access is denied")
 
-func (e *exchange) deny(format string, args ...any) error {
-	e.denied = fmt.Sprintf(format, args...)
+func (e *exchange) deny(reason gateway.Denial, format string, args ...any) error {
+	e.reason, e.denied = reason, fmt.Sprintf(format, args...)
 	return errDenied
+}
+
+// denyFor denies for what package sign found wrong.
+func (e *exchange) denyFor(err error, format string, args ...any) error {
+	reason := gateway.DeniedQuery
+	if failure, ok := errors.AsType[*sign.Failure](err); ok {
+		reason, e.detail = gateway.Denial(failure.Rule), failure.Detail
+	}
+	return e.deny(reason, format, args...)
 }
 
 // answer writes the reply and the request's line in the log.
 func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 	if errors.Is(err, gateway.ErrNonceUsed) {
-		err = e.deny("oauth_nonce was used before")
+		err = e.deny(gateway.DeniedNonce, "oauth_nonce was used before")
 	}
-	level, verdict, status, code := slog.LevelInfo, "ok", http.StatusOK, payout.ErrCode(0)
+	level, verdict, status, code := slog.LevelInfo, payout.VerdictOK, http.StatusOK, payout.ErrCode(0)
 	var refusal *payout.Error
 	switch {
 	case err == nil:
 		status = writeReply(e, reply, http.StatusOK)
 	case errors.Is(err, errDenied):
-		level, verdict, status = slog.LevelWarn, "denied", writeDenied(e.w)
+		level, verdict, status = slog.LevelWarn, payout.VerdictDenied, writeDenied(e.w)
 	case errors.As(err, &refusal):
-		verdict, code = "refused", refusal.Code
+		verdict, code = payout.VerdictRefused, refusal.Code
 		status = h.writeError(e, refusal)
 	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable):
-		level, verdict, code = slog.LevelError, "busy", payout.CodeBusy
+		level, verdict, code = slog.LevelError, payout.VerdictBusy, payout.CodeBusy
 		status = h.writeError(e, &payout.Error{Code: code})
 	default:
-		level, verdict, code = slog.LevelError, "failed", payout.CodeInternal
+		level, verdict, code = slog.LevelError, payout.VerdictFailed, payout.CodeInternal
 		status = h.writeError(e, &payout.Error{Code: code})
 	}
 	h.log(e, level, verdict, status, code, err)
+	h.journal(e, verdict, status, code)
 }
 
 // log writes one line per request. It has ids and verdicts, never parameters.
-func (h *Handler) log(e *exchange, level slog.Level, verdict string, status int, code payout.ErrCode, err error) {
-	attrs := []slog.Attr{slog.String("serial", e.Serial.String()), slog.String("verdict", verdict), slog.Int("http_status", status),
+func (h *Handler) log(e *exchange, level slog.Level, verdict payout.Verdict, status int, code payout.ErrCode, err error) {
+	attrs := []slog.Attr{slog.String("serial", e.Serial.String()), slog.String("verdict", string(verdict)), slog.Int("http_status", status),
 		slog.Duration("took", h.Gateway.Now().Sub(e.began)), slog.String("remote", e.RemoteAddress)}
 	if e.Command != nil {
 		attrs = append(attrs, slog.String("command", e.Command.Path()))

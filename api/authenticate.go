@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/gateway"
 	"payout/sign"
 	"payout/spec"
 )
@@ -14,26 +15,26 @@ import (
 func (h *Handler) authenticate(e *exchange) error {
 	headers := e.r.Header.Values("Authorization")
 	if len(headers) > 1 {
-		return e.deny("several Authorization headers")
+		return e.deny(gateway.DeniedHeaders, "several Authorization headers")
 	}
 	oauth, err := sign.ParseAuthorization(e.r.Header.Get("Authorization"))
 	if err != nil {
-		return e.deny("%s", err)
+		return e.denyFor(err, "%s", err)
 	}
 	party := h.Gateway.Directory().PartyByLogin(oauth.ConsumerKey)
 	if party == nil {
-		return e.deny("no party has the login in oauth_consumer_key")
+		return e.deny(gateway.DeniedLogin, "no party has the login in oauth_consumer_key")
 	}
 	if !party.Enabled {
-		return e.deny("party %s is disabled", party.Login)
+		return e.deny(gateway.DeniedParty, "party %s is disabled", party.Login)
 	}
 	timestamp := time.Unix(oauth.Timestamp, 0)
 	if off := e.Now.Sub(timestamp); h.TimestampWindow > 0 && off.Abs() > h.TimestampWindow {
-		return e.deny("oauth_timestamp is %s away from the clock, at most %s is accepted", off.Round(time.Second), h.TimestampWindow)
+		return e.deny(gateway.DeniedTimestamp, "oauth_timestamp is %s away from the clock, at most %s is accepted", off.Round(time.Second), h.TimestampWindow)
 	}
 	request := sign.Request{Method: e.r.Method, URL: h.signedURL(e.r), Form: e.form}
 	if err := sign.Verify(request, oauth, party.ActiveKeys()); err != nil {
-		return e.deny("party %s: %s", party.Login, err)
+		return e.denyFor(err, "party %s: %s", party.Login, err)
 	}
 	e.Party = party
 	e.UseNonce(oauth.Nonce, timestamp, h.TimestampWindow)
@@ -86,7 +87,7 @@ func (h *Handler) checkControl(e *exchange, r *spec.Request) error {
 		return wrong
 	}
 	if !party.Enabled {
-		return e.deny("party %s is disabled", party.Login)
+		return e.deny(gateway.DeniedParty, "party %s is disabled", party.Login)
 	}
 	e.Party = party
 	return nil

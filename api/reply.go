@@ -42,6 +42,7 @@ func writeReply(e *exchange, reply *spec.Reply, status int) int {
 		http.Error(e.w, "Internal error", http.StatusInternalServerError)
 		return http.StatusInternalServerError
 	}
+	e.reply = reply
 	setHeaders(e.w.Header())
 	e.w.Header().Set("Content-Type", contentType)
 	e.w.Header().Set("Content-Length", strconv.Itoa(len(body)))

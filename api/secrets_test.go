@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"payout"
 	"payout/callback"
@@ -49,6 +50,8 @@ type search struct {
 	callbacks []url.Values
 	orders    []string // client_orderids of the accepted orders
 	ref       payout.CardRefID
+
+	unsearched, journaled int // entries of the journal that wait, and that were searched
 }
 
 // marker returns a value of a Sensitive parameter that occurs nowhere else.
@@ -177,6 +180,36 @@ func (s *search) sendAndFind(what string, m message) {
 		m.header = http.Header{"Accept": {accept}}
 		reply := s.send(m)
 		s.find(fmt.Sprintf("the reply to %s with %s", m.path, what), read(s.t, reply)+fmt.Sprint(reply.Header))
+		s.noted()
+	}
+}
+
+// noted lets time go by, because the journal keeps a pace, and searches the journal
+// now and then.
+func (s *search) noted() {
+	s.t.Helper()
+	s.now = s.now.Add(time.Second)
+	if s.unsearched++; s.unsearched == 100 {
+		s.searchJournal()
+	}
+}
+
+// searchJournal searches what the journal has kept since it was searched last: an
+// opened entry must not hold more than people may see.
+func (s *search) searchJournal() {
+	s.t.Helper()
+	s.unsearched = 0
+	n, err := s.Gateway.WriteJournal()
+	check(s.t, err)
+	for _, party := range s.Gateway.Directory().Parties {
+		latest, err := s.Gateway.DB.Journal(s.t.Context(), party.ID, storage.JournalFilter{}, n)
+		check(s.t, err)
+		for _, e := range latest {
+			e, err := s.Gateway.DB.JournalEntry(s.t.Context(), party.ID, e.Serial)
+			check(s.t, err)
+			s.find("the journal of "+e.Command, fmt.Sprintf("%+v", e))
+			s.journaled++
+		}
 	}
 }
 
@@ -247,6 +280,7 @@ func (s *search) accepted(c *spec.Command) {
 		m.body = strings.Replace(m.body, "control="+marker(s.t, spec.ControlSum), "control="+controlOf(s.t, m.path, m.body), 1)
 	}
 	s.wantAccepted(c.Path(), m)
+	s.noted()
 	s.orders = append(s.orders, id)
 	for i, p := range form {
 		if u := slices.IndexFunc(c.Params, func(u spec.Use) bool { return u.Name == p.Name && u.Sensitive }); u >= 0 {
@@ -304,6 +338,7 @@ func (s *search) ask() {
 				body += "&control=" + sign.StatusControl(login, id, "", controlKey)
 			}
 			reply := read(s.t, s.send(message4(c, body)))
+			s.noted()
 			if field(reply, "type") != "status-response" {
 				s.t.Errorf("status of %s: %s", id, reply)
 			}
@@ -353,6 +388,10 @@ func TestNobodyReadsWhatIsSensitive(t *testing.T) {
 		s.ask()
 		s.searchCallbacks()
 		s.find("the log", s.log.String())
+		s.searchJournal()
+		if s.journaled < 1000 {
+			t.Errorf("only %d entries of the journal were searched", s.journaled)
+		}
 		dump := storagetest.Dump(t, db)
 		s.find("the database", dump)
 		for _, id := range s.orders {
@@ -382,6 +421,22 @@ func TestCardCodeIsNeverStored(t *testing.T) {
 		}
 		if strings.Contains(s.log.String(), "cvv2") {
 			t.Error("the log speaks of it")
+		}
+		_, err := s.Gateway.WriteJournal()
+		check(t, err)
+		entries, err := db.Journal(t.Context(), 1, storage.JournalFilter{}, 10)
+		check(t, err)
+		for _, e := range entries {
+			e, err := db.JournalEntry(t.Context(), 1, e.Serial)
+			check(t, err)
+			for _, pair := range e.Content.Form {
+				if pair.Name == spec.CVV2.Name && pair.Value != "" || pair.Value == "123" {
+					t.Errorf("the journal has %+v", pair)
+				}
+			}
+		}
+		if len(entries) != 1 {
+			t.Errorf("%d entries in the journal, want 1", len(entries))
 		}
 	})
 }

@@ -45,6 +45,7 @@ type Gateway struct {
 	callWake  chan struct{}
 	wakeOnce  sync.Once
 	codes     cardCodes
+	journal   journal
 	underWay  sync.Map // payout.OrderID to true: orders that runGate's workers have now
 }
 
@@ -58,6 +59,7 @@ type Settings struct {
 	CallbackConcurrency int           // deliveries at once; default 64
 	CallbackPerReceiver int           // deliveries to one receiver at once; default 8
 	ReloadEvery         time.Duration // how often a changed set-up is looked for; default 2 s
+	NoJournal           bool          // no journal is kept of the parties' requests
 }
 
 func or[T comparable](value, fallback T) T {
@@ -115,6 +117,8 @@ func (g *Gateway) Run(ctx context.Context) {
 	workers.Go(func() {
 		g.every(ctx, time.Minute, "wipe card codes", func(context.Context) error { g.codes.sweep(g.Now()); return nil })
 	})
+	workers.Go(func() { g.every(ctx, journalSweep, "forget journal", g.forgetJournal) })
+	workers.Go(func() { g.runJournal(ctx) })
 	workers.Go(func() { g.runCallbacks(ctx) })
 	workers.Go(func() { g.runGates(ctx) })
 	workers.Wait()

@@ -17,6 +17,7 @@ type Metrics struct {
 	whole     *prometheus.HistogramVec
 	callbacks *prometheus.CounterVec
 	lates     *prometheus.CounterVec
+	unkepts   *prometheus.CounterVec
 }
 
 // NewMetrics makes the gateway's metrics and registers them.
@@ -36,7 +37,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.lates = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_late_outcomes_total",
 		Help: "Outcomes that came after another worker had moved the order, by result; look at each that is approved or accepted."}, []string{"result"})
-	r.MustRegister(m.orders, m.outcomes, m.rails, m.whole, m.callbacks, m.lates)
+	m.unkepts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_journal_unkept_total",
+		Help: "Requests that the integration panel's journal did not keep: pace (too many of a party, as it should be), queue (full) or write (failed)."}, []string{"why"})
+	r.MustRegister(m.orders, m.outcomes, m.rails, m.whole, m.callbacks, m.lates, m.unkepts)
 	return m
 }
 
@@ -68,5 +71,11 @@ func (m *Metrics) attempted(state payout.CallbackState) {
 func (m *Metrics) late(o processor.Outcome) {
 	if m != nil {
 		m.lates.WithLabelValues(string(or(o.Result, processor.ResultLost))).Inc()
+	}
+}
+
+func (m *Metrics) unkept(why string, n int) {
+	if m != nil {
+		m.unkepts.WithLabelValues(why).Add(float64(n))
 	}
 }

@@ -77,6 +77,13 @@ func ParseAuthorization(header string) (OAuth, error) {
 	return o, nil
 }
 
+// DecodeAuthorization returns what can be read of an Authorization header, right or
+// wrong: it proves nothing, and is for people who look why a request was refused.
+func DecodeAuthorization(header string) OAuth {
+	o, _ := parseAuthorization(header)
+	return o
+}
+
 // parseAuthorization returns what it could decode even if a rule is broken.
 func parseAuthorization(header string) (OAuth, *Failure) {
 	pairs, failure := parsePairs(header)

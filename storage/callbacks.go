@@ -39,7 +39,7 @@ func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int
 			err := r.Scan(&c.ID, &c.OrderID, &c.Receiver, &c.url, &c.Attempts, &c.State)
 			found = append(found, c)
 			return err
-		}, `UPDATE callbacks SET due_us = $1 WHERE due_us > 0 AND due_us <= $2 AND id IN (
+		}, `UPDATE callbacks SET due_us = $1, leased_us = $1 WHERE due_us > 0 AND due_us <= $2 AND id IN (
 				SELECT id FROM (
 					SELECT id, due_us, row_number() OVER (PARTITION BY receiver ORDER BY due_us, id) AS place
 					FROM (SELECT id, receiver, due_us FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`
@@ -83,7 +83,7 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	for i, a := range attempts {
 		changes[i] = []any{int64(a.CallbackID), int64(a.Attempt), string(a.state), us(a.dueAt)}
 	}
-	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4 {{from rows}}
+	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4, leased_us = 0 {{from rows}}
 		WHERE id = $1 AND attempts = $2 - 1 AND state = 'due'`, changes)
 	if err != nil {
 		return fmt.Errorf("change callbacks: %w", err)
@@ -103,6 +103,50 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	return nil
 }
 
+// ResendCallback makes a party's callback due now, and notes who asked for it. It
+// reports false, and changes nothing, when the callback is under way or was asked
+// for after the time since; ErrNotFound when the party has no such callback.
+func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by string, since time.Time) (bool, error) {
+	var owner payout.PartyID
+	err := readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&owner) },
+		"SELECT o.party_id FROM callbacks AS c JOIN orders AS o ON o.id = c.order_id WHERE c.id = $1", int64(id))
+	if err == nil && owner != party {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return false, fmt.Errorf("send callback again: %w", err)
+	}
+	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET state = 'due', due_us = $2, leased_us = 0, asked_us = $2
+		WHERE id = $1 AND leased_us <= $2 AND asked_us <= $3`, int64(id), us(tx.Now), us(since))
+	if err == nil && n == 1 {
+		_, err = tx.conn.exec(tx.ctx, "INSERT INTO callback_resends (callback_id, at_us, asked_by) VALUES ($1, $2, $3)",
+			int64(id), us(tx.Now), by)
+	}
+	if err != nil {
+		return false, fmt.Errorf("send callback again: %w", err)
+	}
+	return n == 1, nil
+}
+
+// Resends reads who asked for the callbacks of an order to be sent again, oldest
+// first.
+func (db *DB) Resends(ctx context.Context, id payout.OrderID) ([]payout.Resend, error) {
+	var found []payout.Resend
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		var s payout.Resend
+		var at int64
+		err := r.Scan(&s.CallbackID, &at, &s.By)
+		s.At = fromUS(at)
+		found = append(found, s)
+		return err
+	}, `SELECT callback_id, at_us, asked_by FROM callback_resends
+		WHERE callback_id IN (SELECT id FROM callbacks WHERE order_id = $1) ORDER BY at_us, callback_id`, int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read resends of %s: %w", place(id), err)
+	}
+	return found, nil
+}
+
 // NextCallbackDue tells when the next callback is due; zero when none is owed.
 func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
 	var due int64
@@ -120,12 +164,12 @@ func (db *DB) Callbacks(ctx context.Context, id payout.OrderID) ([]payout.Callba
 	var callbacks []payout.Callback
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		c := payout.Callback{OrderID: id}
-		var due int64
-		err := r.Scan(&c.ID, &c.Receiver, &c.Attempts, &c.State, &due)
-		c.DueAt = fromUS(due)
+		var due, leased int64
+		err := r.Scan(&c.ID, &c.Receiver, &c.Attempts, &c.State, &due, &leased)
+		c.DueAt, c.LeasedUntil = fromUS(due), fromUS(leased)
 		callbacks = append(callbacks, c)
 		return err
-	}, "SELECT id, receiver, attempts, state, due_us FROM callbacks WHERE order_id = $1 ORDER BY id", int64(id))
+	}, "SELECT id, receiver, attempts, state, due_us, leased_us FROM callbacks WHERE order_id = $1 ORDER BY id", int64(id))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read callbacks of %s: %w", place(id), err)
 	}

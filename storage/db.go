@@ -85,6 +85,9 @@ type Tx struct {
 	db   *DB
 	ctx  context.Context
 	conn conn
+
+	wanted   vault.KeyID // the key to seal under
+	holdsKey bool        // wanted has been read, and stays as it is until the transaction ends
 }
 
 // Transact runs a function in a write transaction, committed when it returns

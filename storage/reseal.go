@@ -25,6 +25,7 @@ func (c SealedColumn) String() string { return c.table + "." + c.column }
 // lost with its old key.
 func SealedColumns() []SealedColumn {
 	return []SealedColumn{
+		{"journal", "content_sealed", "id", "''", func(id int64, _ string) string { return journalPlace(payout.SerialNumber(id)) }},
 		{"parties", "control_key_sealed", "0", "login", func(_ int64, login string) string { return controlKeyPlace(login) }},
 		{"gates", "settings_sealed", "0", "name", func(_ int64, name string) string { return settingsPlace(name) }},
 		{"endpoints", "callback_url_sealed", "id", "''", func(id int64, _ string) string { return endpointPlace(payout.EndpointID(id)) }},
@@ -58,6 +59,7 @@ func sealingKeyOf(ctx context.Context, q querier) (vault.KeyID, error) {
 // SetSealingKey makes all nodes seal under another key. It waits for the commits
 // under way that were sealed under the former one; no later one is.
 func (tx *Tx) SetSealingKey(id vault.KeyID) error {
+	tx.holdsKey = false // another one is wanted from here on
 	if err := tx.conn.changeKey(tx.ctx); err != nil {
 		return fmt.Errorf("wait for commits under the former sealing key: %w", err)
 	}

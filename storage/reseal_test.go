@@ -93,6 +93,7 @@ func fill(t *testing.T, db *storage.DB) []payout.OrderID {
 	var ids []payout.OrderID
 	for i := range 10 {
 		o := stored(t, db, fmt.Sprintf("order-%d", i))
+		journal(t, db, entry(party, payout.SerialNumber(i+1)))
 		ids = append(ids, o.ID)
 		accept(t, db, storage.Acceptance{CardRef: &payout.CardRef{ID: payout.CardRefIDMin + payout.CardRefID(i), PartyID: party, OrderID: o.ID,
 			Unique: 7, Card: "4444555566661111", CreatedAt: noon}})

@@ -91,10 +91,14 @@ func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) ([]*op, er
 
 // seal seals a value under the key that the database wants at this moment.
 func (tx *Tx) seal(plain []byte, place string) ([]byte, error) {
-	wanted, err := tx.conn.holdKey(tx.ctx)
-	if err != nil {
-		return nil, err
+	if !tx.holdsKey {
+		wanted, err := tx.conn.holdKey(tx.ctx)
+		if err != nil {
+			return nil, err
+		}
+		tx.wanted, tx.holdsKey = wanted, true
 	}
+	wanted := tx.wanted
 	sealed, err := seal(tx.db.vault, plain, place)
 	if err == nil && (wanted == anyKey || !stale(sealed, wanted)) {
 		return sealed, nil

@@ -78,6 +78,14 @@ type callbackView struct {
 	State    payout.CallbackState `json:"state" doc:"due, delivered or given_up"`
 	DueAt    time.Time            `json:"due_at,omitzero"`
 	Attempts []attemptView        `json:"attempts"`
+	Again    []againView          `json:"asked_again,omitempty"`
+}
+
+// An againView is one time that somebody of the party asked for a callback to be
+// sent again.
+type againView struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
 }
 
 // An attemptView is one try to deliver a callback.
@@ -143,7 +151,11 @@ func historyOf(ctx context.Context, db *storage.DB, id payout.OrderID) (h histor
 	if err != nil {
 		return h, err
 	}
-	return historyView{viewOf(o, d), requestViews(requests), moveViews(moves), transactionViews(transactions), lateViews(late), callbackViews(callbacks, attempts)}, nil
+	again, err := db.Resends(ctx, id)
+	if err != nil {
+		return h, err
+	}
+	return historyView{viewOf(o, d), requestViews(requests), moveViews(moves), transactionViews(transactions), lateViews(late), callbackViews(callbacks, attempts, again)}, nil
 }
 
 func lateViews(late []payout.LateOutcome) []lateView {
@@ -183,13 +195,18 @@ func transactionViews(transactions []payout.Transaction) []transactionView {
 	return views
 }
 
-func callbackViews(callbacks []payout.Callback, attempts []payout.CallbackAttempt) []callbackView {
+func callbackViews(callbacks []payout.Callback, attempts []payout.CallbackAttempt, again []payout.Resend) []callbackView {
 	views := []callbackView{}
 	for _, c := range callbacks {
 		v := callbackView{Receiver: c.Receiver, State: c.State, DueAt: c.DueAt, Attempts: []attemptView{}}
 		for _, a := range attempts {
 			if a.CallbackID == c.ID {
 				v.Attempts = append(v.Attempts, attemptView{a.Attempt, a.HTTPStatus, a.Error, a.Duration.Seconds(), a.At})
+			}
+		}
+		for _, r := range again {
+			if r.CallbackID == c.ID {
+				v.Again = append(v.Again, againView{r.By, r.At})
 			}
 		}
 		views = append(views, v)
@@ -245,6 +262,9 @@ func (h historyView) print(t terminal, zone *time.Location) {
 		t.printf("  to %s  %s  attempts %d  next %s\n", c.Receiver, c.State, len(c.Attempts), at(c.DueAt))
 		for _, a := range c.Attempts {
 			t.printf("    %s  attempt %d  HTTP %d  %gs  %s\n", at(a.At), a.Attempt, a.HTTPStatus, a.Seconds, a.Error)
+		}
+		for _, again := range c.Again {
+			t.printf("    %s  asked for again by %s\n", at(again.At), again.By)
 		}
 	}
 }
