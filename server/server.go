@@ -308,9 +308,9 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
 		return
 	}
-	if err := s.db.Ping(ctx); err != nil {
-		s.log.Error("database does not answer", "error", err)
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	if err := s.db.Writable(ctx); err != nil {
+		s.log.Error("the database takes no writes", "error", err)
+		http.Error(w, "the database takes no writes", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -152,9 +153,27 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 	return batch
 }
 
+// attemptsMost is how often a transaction is tried that others stand in the way of.
+const attemptsMost = 5
+
+// tries runs a transaction until others no longer stand in its way, or it has
+// been tried often enough.
+func tries(e engine, transaction func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := transaction()
+		if err == nil || attempt == attemptsMost || errors.Is(err, ErrUnknown) || !e.again(err) {
+			return err
+		}
+	}
+}
+
 // commit stores a batch in one transaction, without the ops that have become
 // unsealed. After an error nothing of it is stored, unless the error is ErrUnknown.
 func (c *committer) commit(batch []*op) error {
+	return tries(c.engine, func() error { return c.transact(batch) })
+}
+
+func (c *committer) transact(batch []*op) error {
 	tx, ctx, err := begin(c.engine)
 	if err != nil {
 		return err
@@ -164,6 +183,10 @@ func (c *committer) commit(batch []*op) error {
 		return err
 	}
 	if err := apply(ctx, tx, batch); err != nil {
+		if !c.engine.refused(err) {
+			// The database has gone in the middle: nothing was committed, so nothing is stored.
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 		return err
 	}
 	return commit(ctx, c.engine, tx)

@@ -16,10 +16,12 @@ import (
 type sickEngine struct {
 	engine
 	mu       sync.Mutex
-	begins   int   // transactions begun so far
-	beginErr error // begin fails with it
-	before   error // commit fails with it, and nothing is stored
-	after    error // commit fails with it, though all is stored
+	begins   int           // transactions begun so far
+	beginErr error         // begin fails with it
+	execErr  error         // statements fail with it
+	hangs    chan struct{} // statements wait until it is closed, unless it is nil
+	before   error         // commit fails with it, and nothing is stored
+	after    error         // commit fails with it, though all is stored
 
 	cutAt  int  // commits until one is cut off; 0: none is
 	stored bool // whether that one is stored
@@ -40,6 +42,30 @@ func (e *sickEngine) begin() (conn, context.Context, error) {
 	}
 	c, ctx, err := e.engine.begin()
 	return sickConn{c, e}, ctx, err
+}
+
+func (c sickConn) sick() error {
+	c.e.mu.Lock()
+	hangs, sick := c.e.hangs, c.e.execErr
+	c.e.mu.Unlock()
+	if hangs != nil {
+		<-hangs
+	}
+	return sick
+}
+
+func (c sickConn) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	if err := c.sick(); err != nil {
+		return 0, err
+	}
+	return c.conn.exec(ctx, sql, args...)
+}
+
+func (c sickConn) each(ctx context.Context, sql string, args [][]any) ([]int64, error) {
+	if err := c.sick(); err != nil {
+		return nil, err
+	}
+	return c.conn.each(ctx, sql, args)
 }
 
 func (c sickConn) commit(ctx context.Context) error {
@@ -338,5 +364,92 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	close(c.queue)
 	if got := c.fill([]*op{{}}, 3, forever); len(got) != 2 {
 		t.Errorf("%d writes in the batch of a closed queue, want 2", len(got))
+	}
+}
+
+// A conflictEngine refuses commits because of others, some times.
+type conflictEngine struct {
+	engine
+	conflicts int
+}
+
+type conflictConn struct {
+	conn
+	e *conflictEngine
+}
+
+var errConflict = errors.New("others stood in the way")
+
+func (e *conflictEngine) begin() (conn, context.Context, error) {
+	c, ctx, err := e.engine.begin()
+	return conflictConn{c, e}, ctx, err
+}
+
+func (e *conflictEngine) refused(err error) bool {
+	return errors.Is(err, errConflict) || e.engine.refused(err)
+}
+func (e *conflictEngine) again(err error) bool { return errors.Is(err, errConflict) }
+
+func (c conflictConn) commit(ctx context.Context) error {
+	if c.e.conflicts--; c.e.conflicts >= 0 {
+		return errConflict
+	}
+	return c.conn.commit(ctx)
+}
+
+func TestTransactionThatOthersStoodInTheWayOfIsTriedAgainAsAWhole(t *testing.T) {
+	for conflicts, fine := range map[int]bool{1: true, attemptsMost - 1: true, attemptsMost: false} {
+		db, sick := openSick(t)
+		conflicting := &conflictEngine{engine: sick.engine}
+		db.commits.stop()
+		db.engine, db.commits = conflicting, startCommitter(conflicting, db.vault, 1)
+		conflicting.conflicts = conflicts
+		got, err := db.Accept(sickNonce(1))
+		if fine != (err == nil) || fine && got.NonceUsed {
+			t.Errorf("Accept after %d conflicts: %+v, %v", conflicts, got, err)
+		}
+		conflicting.conflicts = conflicts
+		err = db.Transact(t.Context(), time.Now(), func(tx *Tx) error { return tx.changed() })
+		if fine != (err == nil) {
+			t.Errorf("Transact after %d conflicts: %v", conflicts, err)
+		}
+	}
+}
+
+func TestDatabaseThatGoesInTheMiddleStoresNothingAndSaysSo(t *testing.T) {
+	db, sick := openSick(t)
+	sick.set(func(e *sickEngine) { e.execErr = errSick })
+	if _, err := db.Accept(sickNonce(1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Accept: %v", err)
+	}
+	if err := db.Writable(t.Context()); !errors.Is(err, errSick) {
+		t.Errorf("Writable: %v", err)
+	}
+	sick.set(func(e *sickEngine) { e.execErr = nil })
+	if got, err := db.Accept(sickNonce(1)); err != nil || got.NonceUsed {
+		t.Errorf("after recovery: %+v, %v", got, err)
+	}
+	if err := db.Writable(t.Context()); err != nil {
+		t.Errorf("Writable after recovery: %v", err)
+	}
+}
+
+func TestWriteThatHangsIsNotJoinedByAnother(t *testing.T) {
+	db, sick := openSick(t)
+	hangs := make(chan struct{})
+	sick.set(func(e *sickEngine) { e.hangs = hangs })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Writable(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("the first: %v", err)
+	}
+	if err := db.Writable(t.Context()); !errors.Is(err, errStillTrying) {
+		t.Errorf("the second: %v", err)
+	}
+	close(hangs)
+	db.probing.Lock() // the first has ended
+	db.probing.Unlock()
+	if err := db.Writable(t.Context()); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"payout/vault"
@@ -40,6 +41,7 @@ type DB struct {
 	commits *committer
 	serials block
 	orders  block
+	probing sync.Mutex // held while Writable writes
 }
 
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
@@ -79,6 +81,32 @@ func (db *DB) Close() error {
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.engine.ping(ctx) }
 
+// errStillTrying says that an earlier write has not ended yet.
+var errStillTrying = errors.New("a write has been waiting since the last question")
+
+// Writable tells whether a write reaches the disk now: on a full or read-only
+// disk, and on a standby, reads may go on for long. It writes, and waits no longer
+// than its context; a write that hangs is not joined by a second one.
+func (db *DB) Writable(ctx context.Context) error {
+	if !db.probing.TryLock() {
+		return errStillTrying
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer db.probing.Unlock()
+		done <- db.Transact(context.WithoutCancel(ctx), time.Time{}, func(tx *Tx) error {
+			_, err := tx.conn.exec(tx.ctx, "UPDATE counters SET next = next WHERE name = 'config'")
+			return err
+		})
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // A Tx is a write transaction; all its rows carry one Now.
 type Tx struct {
 	Now  time.Time
@@ -92,20 +120,23 @@ type Tx struct {
 
 // Transact runs a function in a write transaction, committed when it returns
 // nil. When Transact returns nil, the commit is on disk. A context that ends
-// before the transaction has begun leaves it undone; later it is seen through.
+// before the transaction has begun leaves it undone; later it is seen through. The
+// function runs again when other transactions stood in the way of its own.
 func (db *DB) Transact(ctx context.Context, now time.Time, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c, ctx, err := begin(db.engine)
-	if err != nil {
-		return err
-	}
-	defer c.rollback()
-	if err := fn(&Tx{Now: now, db: db, ctx: ctx, conn: c}); err != nil {
-		return err
-	}
-	return commit(ctx, db.engine, c)
+	return tries(db.engine, func() error {
+		c, ctx, err := begin(db.engine)
+		if err != nil {
+			return err
+		}
+		defer c.rollback()
+		if err := fn(&Tx{Now: now, db: db, ctx: ctx, conn: c}); err != nil {
+			return err
+		}
+		return commit(ctx, db.engine, c)
+	})
 }
 
 // begin starts a write transaction; its error is ErrUnavailable.

@@ -17,6 +17,9 @@ type engine interface {
 	// refused reports whether an error of a statement or a commit means that
 	// the database has said no: the transaction has surely not been stored.
 	refused(error) bool
+	// again reports whether a transaction was refused for the sake of others that ran
+	// beside it: as a whole, it may succeed at the next attempt.
+	again(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
 	// alone takes a lock that ends with release or with the process; ErrAlone

@@ -101,6 +101,12 @@ func (e *postgresEngine) refused(err error) bool {
 	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
 }
 
+// again is true of serialization failures and deadlocks (PostgreSQL's class 40).
+func (e *postgresEngine) again(err error) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
+}
+
 func (e *postgresEngine) text(sql string) string {
 	if text, ok := e.texts.Load(sql); ok {
 		return text.(string)

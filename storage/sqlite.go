@@ -202,6 +202,9 @@ func (e *sqliteEngine) refused(err error) bool {
 	return false
 }
 
+// again is never true: one transaction writes at a time.
+func (e *sqliteEngine) again(error) bool { return false }
+
 // A sqliteConn is the write transaction that runs.
 type sqliteConn struct {
 	e    *sqliteEngine
