@@ -32,8 +32,14 @@ func (a api) command(name string) (*spec.Command, error) {
 	return nil, wrongUsage("there is no command %q; there are: %s", name, strings.Join(paths, ", "))
 }
 
-// nearest is the known name that a mistyped one most likely means, or empty.
+// nearest is the known name that a mistyped one, or the beginning of one, most
+// likely means, or empty.
 func nearest(name string, known []string) string {
+	for _, k := range known {
+		if name != "" && strings.HasPrefix(k, name) {
+			return k
+		}
+	}
 	best, least := "", len(name)/3+2 // more than a third wrong is another word
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {

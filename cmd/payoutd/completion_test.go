@@ -128,27 +128,6 @@ _payoutd payoutd "${LINE##*[ =:]}" ""
 printf '%s\n' "${COMPREPLY[@]}"
 `
 
-func TestBashCompletes(t *testing.T) {
-	t.Parallel()
-	folder := built(t)
-	for _, name := range []string{"my.key", "my other.key"} {
-		check(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
-	}
-	for line, want := range map[string][]string{
-		"payoutd vers":                       {"version"},
-		"payoutd party list --json --databa": {"--database"},
-		"payoutd endpoint add M --repeat ":   {"allow", "replay"},
-		"payoutd endpoint add M --repeat=al": {"allow"}, // bash keeps what is before the '='
-		"payoutd party key add M my.":        {"my.key"},
-		"payoutd party key add M my":         {"my other.key", "my.key"},
-		"payoutd version nothing":            {""},
-	} {
-		if got := typed(t, folder, "bash", bashDriver, line); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", line, got, want)
-		}
-	}
-}
-
 // What the line editor of zsh does: it has the words, and takes what the
 // function gives to compadd.
 const zshDriver = `
@@ -168,39 +147,57 @@ _payoutd
 true
 `
 
-func TestZshCompletes(t *testing.T) {
-	t.Parallel()
-	folder := built(t)
-	for line, want := range map[string][]string{
-		"payoutd vers":                       {"version"},
-		"payoutd endpoint add M --repeat ":   {"allow", "replay"},
-		"payoutd endpoint add M --repeat=al": {"--repeat=allow"},
-		"payoutd party key add M my":         {"files"},
-	} {
-		if got := typed(t, folder, "zsh", zshDriver, line); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", line, got, want)
-		}
-	}
-}
-
 // fish completes a line by itself, as it would on a terminal.
 const fishDriver = `
 printenv SCRIPT | source
 complete -C "$LINE" | cut -f1
 `
 
-func TestFishCompletes(t *testing.T) {
+func TestShellsComplete(t *testing.T) {
 	t.Parallel()
 	folder := built(t)
-	check(t, os.WriteFile(filepath.Join(folder, "my.key"), nil, 0o600))
-	for line, want := range map[string][]string{
-		"payoutd vers":                       {"version"},
-		"payoutd endpoint add M --repeat ":   {"allow", "replay"},
-		"payoutd endpoint add M --repeat=al": {"--repeat=allow"},
-		"payoutd party key add M my":         {"my.key"},
+	for _, name := range []string{"my.key", "my other.key"} {
+		check(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
+	}
+	for _, c := range []struct {
+		shell, driver string
+		lines         map[string][]string
+	}{
+		{"bash", bashDriver, map[string][]string{
+			"payoutd vers":                                {"version"},
+			"payoutd party list --json --databa":          {"--database"},
+			"payoutd endpoint add M --repeat ":            {"allow", "replay"},
+			"payoutd endpoint add M --repeat=al":          {"allow"}, // bash keeps what is before the '='
+			"payoutd party key add M my.":                 {"my.key"},
+			"payoutd party key add M my":                  {"my other.key", "my.key"},
+			"payoutd version nothing":                     {""},
+			"payoutd send pay":                            {"payout", "payout-by-ref", "payout-check", "payout-form", "payout-pay"},
+			"payoutd send payout --field acc":             {"account_name=", "account_number="},
+			"payoutd send payout --field account_number=": {"1234567890"}, // the sample
+			"payoutd send payout --field=acc":             {"account_name=", "account_number="},
+			"payoutd send v2/status --field or":           {"orderid="},
+		}},
+		{"zsh", zshDriver, map[string][]string{
+			"payoutd vers":                       {"version"},
+			"payoutd endpoint add M --repeat ":   {"allow", "replay"},
+			"payoutd endpoint add M --repeat=al": {"--repeat=allow"},
+			"payoutd party key add M my":         {"files"},
+			"payoutd send payout --field acc":    {"account_name=", "account_number="},
+		}},
+		{"fish", fishDriver, map[string][]string{
+			"payoutd vers":                       {"version"},
+			"payoutd endpoint add M --repeat ":   {"allow", "replay"},
+			"payoutd endpoint add M --repeat=al": {"--repeat=allow"},
+			"payoutd party key add M my":         {"my other.key", "my.key"},
+			"payoutd send payout --field acc":    {"account_name=", "account_number="},
+		}},
 	} {
-		if got := typed(t, folder, "fish", fishDriver, line); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", line, got, want)
-		}
+		t.Run(c.shell, func(t *testing.T) {
+			for line, want := range c.lines {
+				if got := typed(t, folder, c.shell, c.driver, line); !slices.Equal(got, want) {
+					t.Errorf("%q: %q, want %q", line, got, want)
+				}
+			}
+		})
 	}
 }

@@ -30,17 +30,21 @@ func (t terminal) jsonLine(v any) error {
 }
 
 // shapeOf describes the JSON of a type, for the help of the command that prints it.
-func shapeOf[V any]() string {
+func shapeOf[V any]() string { return shapeWith[V]("--json") + shapeNote }
+
+const shapeNote = "\nIds and money are strings, times are RFC 3339 in UTC; a field with ? is left out when there is nothing to tell."
+
+// shapeWith describes the JSON of a type that is printed with some flags.
+func shapeWith[V any](flags string) string {
 	var b strings.Builder
 	what := reflect.TypeFor[V]()
 	if what.Kind() == reflect.Slice {
-		b.WriteString("With --json, a list of objects:\n\n")
+		b.WriteString("With " + flags + ", a list of objects:\n\n")
 		what = what.Elem()
 	} else {
-		b.WriteString("With --json, an object:\n\n")
+		b.WriteString("With " + flags + ", an object:\n\n")
 	}
 	writeShape(&b, what, "    ") // indented text keeps its lines
-	b.WriteString("\nIds and money are strings, times are RFC 3339 in UTC; a field with ? is left out when there is nothing to tell.")
 	return b.String()
 }
 
@@ -68,6 +72,8 @@ func jsonKind(t reflect.Type, quoted bool) (kind string, inner reflect.Type) {
 		return "string", nil
 	case t == reflect.TypeFor[time.Time]():
 		return "time", nil
+	case t == reflect.TypeFor[fields]() || t == reflect.TypeFor[map[string]string]():
+		return "object of strings", nil
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -77,11 +83,6 @@ func jsonKind(t reflect.Type, quoted bool) (kind string, inner reflect.Type) {
 			return "list of", inner
 		}
 		return "list of " + kind, nil
-	case reflect.Map:
-		kind, _ = jsonKind(t.Elem(), false)
-		return "object of " + kind, nil
-	case reflect.Pointer:
-		return jsonKind(t.Elem(), false)
 	case reflect.Struct:
 		return "object", t
 	}

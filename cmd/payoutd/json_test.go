@@ -94,7 +94,7 @@ func TestShapeTellsNamesKindsAndWhatMayBeLeftOut(t *testing.T) {
 		On    bool              `json:"on"`
 	}
 	got := shapeOf[[]view]()
-	for _, line := range []string{"a list of objects", "id string", `count\? number: how many`, "parts list of", "  at time", "words list of string", "map object of string", "on true or false"} {
+	for _, line := range []string{"a list of objects", "id string", `count\? number: how many`, "parts list of", "  at time", "words list of string", "map object of strings", "on true or false"} {
 		if !regexp.MustCompile(strings.ReplaceAll(line, " ", `\s+`)).MatchString(got) {
 			t.Errorf("no %q in\n%s", line, got)
 		}

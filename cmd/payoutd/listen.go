@@ -32,13 +32,13 @@ func (listenCmd) Help() string {
 
 // A messageView is one callback or final redirect as it came in.
 type messageView struct {
-	At       time.Time         `json:"at"`
-	Kind     string            `json:"kind" doc:"callback (GET) or redirect (POST)"`
-	Path     string            `json:"path"`
-	Fields   map[string]string `json:"fields"`
-	Valid    bool              `json:"valid" doc:"whether the control is right"`
-	Reason   string            `json:"reason,omitempty" doc:"why it is not"`
-	Answered int               `json:"answered" doc:"HTTP status"`
+	At       time.Time `json:"at"`
+	Kind     string    `json:"kind" doc:"callback (GET) or redirect (POST)"`
+	Path     string    `json:"path"`
+	Fields   fields    `json:"fields"`
+	Valid    bool      `json:"valid" doc:"whether the control is right"`
+	Reason   string    `json:"reason,omitempty" doc:"why it is not"`
+	Answered int       `json:"answered" doc:"HTTP status"`
 }
 
 // Run listens until it has enough messages, or is told to stop.
@@ -151,11 +151,7 @@ func messageOf(w http.ResponseWriter, request *http.Request) ([]sign.Pair, error
 // tell prints one message.
 func (r *receiver) tell(kind, path string, message []sign.Pair) {
 	checked := checkControl(message, r.key)
-	view := messageView{At: time.Now().UTC(), Kind: kind, Path: path, Fields: make(map[string]string, len(message)), Valid: checked.Valid,
-		Reason: checked.Reason, Answered: r.Answer}
-	for _, p := range message {
-		view.Fields[p.Name] = p.Value
-	}
+	view := messageView{time.Now().UTC(), kind, path, message, checked.Valid, checked.Reason, r.Answer}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.Count > 0 && r.came == r.Count {
@@ -168,9 +164,7 @@ func (r *receiver) tell(kind, path string, message []sign.Pair) {
 		_ = r.t.jsonLine(view) // a closed pipe ends the program by its signal
 	} else {
 		r.t.printf("\n%s  %s to %s, answered %d\n", view.At.Format(time.RFC3339), kind, path, r.Answer)
-		for _, p := range message {
-			r.t.printf("  %s=%s\n", p.Name, p.Value)
-		}
+		view.Fields.print(r.t)
 		r.t.printf("  control: %s\n", checked.verdict())
 	}
 	if r.came == r.Count {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"payout/sign"
 )
@@ -154,7 +155,13 @@ func TestListenAnswersAsAsked(t *testing.T) {
 		}
 	}()
 	r := listen.rest()
-	var view messageView
+	var view struct {
+		At       time.Time
+		Kind     string
+		Fields   map[string]string
+		Valid    bool
+		Answered int
+	}
 	check(t, json.Unmarshal([]byte(r.out), &view))
 	if r.code != 0 || !view.Valid || view.Kind != "callback" || view.Answered != 500 || view.Fields["status"] != "error" || view.At.IsZero() {
 		t.Errorf("exit %d: %s", r.code, r.out)

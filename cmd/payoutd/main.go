@@ -38,6 +38,8 @@ type cli struct {
 	OAuth   oauthCmd   `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
 	Control controlCmd `cmd:"" help:"Compute SHA-1 control sums."`
 
+	Send           sendCmd           `cmd:"" help:"Sign and send any command of the API, and print the reply."`
+	Status         statusCmd         `cmd:"" help:"Ask where an order stands."`
 	Listen         listenCmd         `cmd:"" help:"Receive callbacks and final redirects, verify and print them."`
 	VerifyCallback verifyCallbackCmd `cmd:"" help:"Verify the control sum of a callback or final redirect."`
 	Scenarios      scenariosCmd      `cmd:"" help:"List the simulator's test accounts, phones and cards."`
