@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"html"
 	"path"
 	"regexp"
 	"slices"
@@ -183,5 +184,20 @@ func TestGuidesNameWhatExists(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Errorf("only %d names were looked at: the test is blind", seen)
+	}
+}
+
+func TestSamplesOfGuidesCanBeCopied(t *testing.T) {
+	h := newHandler(t, nil)
+	for _, g := range h.site.guides {
+		for _, lang := range web.Languages() {
+			_, text := get(t, h, folder+string(lang)+"/"+g.Path())
+			for _, m := range guideFence.FindAllStringSubmatch(g.text[lang], -1) {
+				first, _, _ := strings.Cut(guidePlaceholder.Split(m[2], 2)[0], "\n")
+				if !strings.Contains(html.UnescapeString(text), "<code>"+first) || strings.Contains(text, `class="language-`) {
+					t.Errorf("%s in %s: %q is not drawn as a sample", g.slug, lang.Name(), first)
+				}
+			}
+		}
 	}
 }

@@ -120,7 +120,7 @@ func (h *Handler) rendered(v *visit, g *guide) (template.HTML, error) {
 	if err := markdown.Convert([]byte(text), &b, parser.WithContext(context)); err != nil {
 		return "", fmt.Errorf("guide %s in %s: %w", g.slug, v.lang.Name(), err)
 	}
-	return template.HTML(strings.NewReplacer(x.replace...).Replace(b.String())), nil
+	return h.withSamples(v.lang, strings.NewReplacer(x.replace...).Replace(b.String()))
 }
 
 // An expansion puts marks in the place of placeholders.
