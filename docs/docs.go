@@ -15,6 +15,7 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -71,7 +72,8 @@ type site struct {
 	templates map[web.Lang]map[string]*template.Template
 	pages     []*page
 	byPath    map[string]*page
-	lost      *page // what addresses that lead nowhere show
+	doors     map[string]http.HandlerFunc // by path below /docs/
+	lost      *page                       // what addresses that lead nowhere show
 	guides    []*guide
 	indexes   map[web.Lang]index
 	kept      kept
@@ -138,6 +140,7 @@ func (h *Handler) open() error {
 		}
 		s.byPath[p.path] = p
 	}
+	s.doors = h.doors()
 	if s.indexes, err = h.buildIndexes(); err != nil {
 		return err
 	}

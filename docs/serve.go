@@ -30,7 +30,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.site.assets.Serve(w, r, name)
 		return
 	}
-	if door := h.doors()[rest]; door != nil && below {
+	if door := h.site.doors[rest]; door != nil && below {
 		door(w, r)
 		return
 	}
@@ -50,9 +50,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // doors are the addresses that are no pages, by their path below /docs/.
 func (h *Handler) doors() map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{
-		signUpPath: h.signUp,
-	}
+	doors := h.machineDoors()
+	doors[signUpPath] = h.signUp
+	return doors
 }
 
 func (h *Handler) langOf(r *http.Request) web.Lang {

@@ -63,7 +63,7 @@ func Document(commands []*spec.Command, install Install) ([]byte, error) {
 			"title", "payoutd",
 			"summary", w.in(text("Payouts to accounts, cards and phones, and charges of cards.", "Выплаты на счета, карты и телефоны, списания с карт.")),
 			"description", markdown(w.in(introduction)),
-			"version", cmp.Or(install.Version, "0"),
+			"version", cmp.Or(install.Version, "1.0"),
 		),
 		"servers", []any{obj("url", install.PublicURL+cmp.Or(install.ContextPath, slashUnless(install.PublicURL)))},
 		"security", []any{},
