@@ -206,3 +206,23 @@ func TestARealGatewaysCallbackIsHandled(t *testing.T) {
 		t.Error("no callback came")
 	}
 }
+
+// FuzzVerifyCallback: what is accepted has the sum of what it says, read without
+// doubt.
+func FuzzVerifyCallback(f *testing.F) {
+	good := "status=approved&orderid=12&client_orderid=3&merchant_order=3&control=" + sign.CallbackControl("approved", "12", "3", "key")
+	for _, seed := range []string{good, "a=b&" + good, strings.Replace(good, "=3&", "=%33&", 1), good + "&status=declined", good + ";", strings.ToUpper(good)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		got, err := client.VerifyCallback("key", query)
+		if err != nil {
+			return
+		}
+		pairs, err := sign.ParseForm(query)
+		if err != nil || got.Status != get(pairs, "status") || got.OrderID != get(pairs, "orderid") ||
+			!sign.EqualControl(got.Control, sign.CallbackControl(got.Status, got.OrderID, got.ClientOrderID, "key")) {
+			t.Errorf("%q is read as %q %q %q", query, got.Status, got.OrderID, got.ClientOrderID)
+		}
+	})
+}

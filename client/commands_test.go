@@ -239,3 +239,43 @@ func TestTheOutcomeOfARefusedOrderIsNoError(t *testing.T) {
 		t.Errorf("%v: %v", final, err)
 	}
 }
+
+func TestWhereCommandsGo(t *testing.T) {
+	for base, want := range map[string]string{
+		"http://127.0.0.1:8080/paynet":           "http://127.0.0.1:8080/paynet/api/v2/sale/group/77",
+		"https://gate.example.com/checkout/":     "https://gate.example.com/checkout/api/v2/sale/group/77",
+		"https://gate.example.com:8443":          "https://gate.example.com:8443/api/v2/sale/group/77",
+		"https://[2001:db8::1]:8443/a/b/paynet/": "https://[2001:db8::1]:8443/a/b/paynet/api/v2/sale/group/77",
+	} {
+		c := &client.Client{BaseURL: base, ControlKey: "k", HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.String() != want || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+				t.Errorf("%s: %s %s", base, r.Method, r.URL)
+			}
+			return answer(200, "type=async-response"), nil
+		})}}
+		if _, err := c.SaleV2(t.Context(), client.Group(77), client.SaleV2Request{ClientOrderID: "1"}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The control sums of recorded requests (wire-facts 1, api-facts 2).
+func TestControlSumsAreTheReferences(t *testing.T) {
+	var got string
+	c := &client.Client{BaseURL: "http://h/paynet", Login: "cool_merchant", ControlKey: "r45a019070772d1c4c2b503bbdc0fa22",
+		HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if err := r.ParseForm(); err != nil {
+				return nil, err
+			}
+			got = r.PostForm.Get("control")
+			return answer(200, "type=async-response"), nil
+		})}}
+	if _, err := c.StatusV2(t.Context(), client.Endpoint(1), client.StatusV2Request{ClientOrderID: "5624444333322221111110", OrderID: "9625"}); err != nil || got != "c52cfb609f20a3677eb280cc4709278ea8f7024c" {
+		t.Errorf("status: %s %v", got, err)
+	}
+	c.ControlKey = "B17F59B4-A7DC-41B4-8FF9-37D986B43D20"
+	sale := client.SaleV2Request{ClientOrderID: "902B4FF5", Amount: "10.42", Currency: "USD", Email: "john.smith@gmail.com"}
+	if _, err := c.SaleV2(t.Context(), client.Group(1111), sale); err != nil || got != "c6bdd88a78834ef4b863b088827a459f039e8257" {
+		t.Errorf("sale: %s %v", got, err)
+	}
+}

@@ -89,6 +89,7 @@ func (forever) Read(p []byte) (int, error) { return len(p), nil }
 func FuzzReply(f *testing.F) {
 	for _, seed := range []string{accepted, validation, internal, deniedPage, `{"type":"x","a":{"b":[1]}}`, `{"type":`, "&&=&\n", "type=%", "{}", "[]"} {
 		f.Add(200, seed)
+		f.Add(500, seed)
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {

@@ -136,6 +136,7 @@ var repeatCases = []repeatCase{
 	{"the connection breaks, the gateway replays", pays, true, []reaction{{0, "", io.ErrUnexpectedEOF, nil}, {200, accepted, nil, nil}}, 2, isReply},
 	{"the connection breaks for a question", reads, false, []reaction{{0, "", io.ErrUnexpectedEOF, nil}, {200, accepted, nil, nil}}, 2, isReply},
 	{"the connection breaks for what acts each time", acts, true, []reaction{{0, "", io.ErrUnexpectedEOF, nil}, {200, accepted, nil, nil}}, 1, isLost},
+	{"a connection that broke while it was read", pays, false, []reaction{{0, "", &net.OpError{Op: "read", Err: io.EOF}, nil}}, 1, isLost},
 	{"the connection always breaks", pays, true, []reaction{{0, "", io.ErrUnexpectedEOF, nil}}, 3, isLost},
 
 	{"internal error", pays, false, []reaction{{500, internal, nil, nil}, {200, accepted, nil, nil}}, 1, isLost},
@@ -148,6 +149,8 @@ var repeatCases = []repeatCase{
 	{"busy for long", pays, false, []reaction{{503, busy, nil, http.Header{"Retry-After": {"31"}}}}, 1, isRefusal},
 	{"busy, but with HTTP 200", pays, false, []reaction{{200, busy, nil, nil}}, 1, isRefusal},
 	{"too many requests", pays, false, []reaction{{429, "slow down", nil, nil}, {200, accepted, nil, nil}}, 2, isReply},
+	{"busy, but with HTTP 500", pays, false, []reaction{{500, busy, nil, nil}}, 1, isLost},
+	{"accepted, but with HTTP 500", pays, false, []reaction{{500, accepted, nil, nil}}, 1, isLost},
 	{"another code with 503", pays, false, []reaction{{503, internal, nil, nil}}, 1, isLost},
 
 	{"no connection", pays, false, []reaction{{0, "", dialled, nil}, {200, accepted, nil, nil}}, 2, isReply},

@@ -26,8 +26,15 @@ type sandbox struct {
 	stop       func() error
 }
 
-// shared starts the sandbox when the first test needs it. TestMain stops it.
-var shared = sync.OnceValues(startSandbox)
+// shared starts the sandbox when the first test needs it. TestMain stops what runs.
+var (
+	shared = sync.OnceValues(func() (*sandbox, error) {
+		s, err := startSandbox()
+		running = s
+		return s, err
+	})
+	running *sandbox
+)
 
 func startSandbox() (_ *sandbox, err error) {
 	dir, err := os.MkdirTemp("", "client")
