@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"payout"
@@ -278,4 +279,21 @@ func TestControlSumsAreTheReferences(t *testing.T) {
 	if _, err := c.SaleV2(t.Context(), client.Group(1111), sale); err != nil || got != "c6bdd88a78834ef4b863b088827a459f039e8257" {
 		t.Errorf("sale: %s %v", got, err)
 	}
+}
+
+func TestManyGoroutinesUseOneClient(t *testing.T) {
+	c := need(t).client()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			id := newOrderID()
+			if _, err := c.Payout(t.Context(), endpoint, client.PayoutRequest{ClientOrderID: id, Amount: "10.42", Currency: "USD", AccountNumber: approvedAccount}); err != nil {
+				t.Error(err)
+			}
+			if final, err := c.WaitFinal(t.Context(), endpoint, id, ""); err != nil || !final.Approved() || final.MerchantOrderID != id {
+				t.Errorf("%v: %v", err, final)
+			}
+		})
+	}
+	group.Wait()
 }

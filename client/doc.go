@@ -36,6 +36,13 @@
 //   - Any other error says that the request was not carried out. It is an [Error]
 //     if the gateway refused it, with errors.Is(err, [ErrDenied]) for HTTP 403.
 //
+// When the status says that there is no such order, a gateway that replays (see
+// below) may be sent the same request again, with the same client_orderid.
+// Elsewhere that is safe only when the first request can no longer be accepted: a
+// signed one when its timestamp is older than the gateway's window, which is
+// minutes; one with a control sum never gets too old, so ask the operator. A new
+// client_orderid is never the way to repeat a payout.
+//
 // How an order ended is no error, but the status in a [StatusResponse].
 //
 // # What is sent again
