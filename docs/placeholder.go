@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/util"
 
 	"payout"
 	"payout/callback"
@@ -105,7 +106,7 @@ func (h *Handler) part(v *visit, name string, data any) (template.HTML, error) {
 }
 
 // markdown reads CommonMark with tables; raw HTML is left out.
-var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(guideTables{}, 500))))
 
 // rendered is a guide's text as HTML. What its placeholders stand for is put in
 // after Markdown has been read, so that no value can be taken for Markdown.
