@@ -129,8 +129,37 @@ install_npm() {
 	export PAYOUTD_TEST_AXE_REQUIRED=1 PAYOUTD_TEST_NPM_REQUIRED=1
 }
 
+# oauthlib_there reports whether a Python can sign with requests-oauthlib.
+oauthlib_there() {
+	local python
+	for python in /usr/bin/python3 python3; do
+		if "$python" -c 'import requests_oauthlib, jwt, cryptography' 2>/dev/null; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# install_oauthlib installs the Python library that pays in foreign/, if it is missing.
+install_oauthlib() {
+	if ! oauthlib_there; then
+		if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+			echo "requests-oauthlib is not installed, and this user cannot install it: install Debian's package python3-requests-oauthlib" >&2
+			exit 1
+		fi
+		echo "== installing requests-oauthlib"
+		if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			python3-requests-oauthlib python3-jwt python3-cryptography >/dev/null; } || ! oauthlib_there; then
+			echo "requests-oauthlib could not be installed: apt-get failed" >&2
+			exit 1
+		fi
+	fi
+	export PAYOUTD_TEST_PYTHON_REQUIRED=1
+}
+
 ./scripts/check.sh
 install_npm
+install_oauthlib
 find_chromium
 start_postgres
 fuzz_log="$cluster/fuzz.log"

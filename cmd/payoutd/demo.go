@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"payout/gateway"
 	"payout/server"
 	"payout/sign"
@@ -32,7 +34,7 @@ type demoCmd struct {
 
 // Run runs the demo.
 func (c demoCmd) Run(ctx context.Context, t terminal) error {
-	d := &demo{demoCmd: c, t: t, store: stored{Database: filepath.Join(c.Dir, "payoutd.db"), KeyFile: filepath.Join(c.Dir, "master.key")},
+	d := &demo{demoCmd: c, t: t, store: c.stored(),
 		callbacks: make(chan url.Values, 16)}
 	if err := d.setUp(ctx); err != nil {
 		return err
@@ -57,6 +59,11 @@ func (c demoCmd) Run(ctx context.Context, t terminal) error {
 	}
 	stop()
 	return errors.Join(err, <-served)
+}
+
+// stored is the sandbox's database and its key.
+func (c demoCmd) stored() stored {
+	return stored{Database: filepath.Join(c.Dir, "payoutd.db"), KeyFile: filepath.Join(c.Dir, "master.key")}
 }
 
 // A demo is one run of the sandbox.
@@ -186,23 +193,35 @@ func (d *demo) hints() {
 	if err != nil {
 		program = "payoutd"
 	}
-	endpoint := gateway.SandboxEndpoint.String()
-	d.t.printf(`
-── The sandbox keeps serving. Try it from another terminal (stop it with Ctrl-C):
+	d.t.printf("\n── The sandbox keeps serving. Try it from another terminal (stop it with Ctrl-C):\n\n%s", d.environment())
+	d.t.printf(`  # a payout of your own, and what happens to it; --example fills in what you do not give
+  %[1]s send payout --example --field amount=25.00 --field currency=EUR --wait
+  # receive its callback: --field server_callback_url=...
+  %[1]s listen
+  # test accounts that decline, are slow or give no answer; all orders; the whole history of one
+  %[1]s scenarios
+  %[1]s order list
+  %[1]s order show ID
+`, program)
+}
 
-  # a payout of your own; its answer has the paynet-order-id
-  URL=%[1]s/api/v4/payout/%[2]s
-  BODY="client_orderid=mine-1&amount=25.00&currency=EUR&account_number=0987654321"
-  curl -s "$URL" -d "$BODY" -H "Authorization: $(echo "$BODY" | %[3]s oauth sign --url "$URL" --login %[4]s --private-key %[5]s.key --body -)"
-
-  # where it stands, by OAuth
-  URL=%[1]s/api/v4/status/%[2]s
-  BODY="login=%[4]s&client_orderid=mine-1"
-  curl -s "$URL" -d "$BODY" -H "Authorization: $(echo "$BODY" | %[3]s oauth sign --url "$URL" --login %[4]s --private-key %[5]s.key --body -)"
-
-  # its whole history, and the test accounts that decline, are slow, or give no answer
-  %[3]s order list --database %[6]s --key-file %[7]s
-  %[3]s order show ID --database %[6]s --key-file %[7]s
-  %[3]s scenarios
-`, d.base, endpoint, program, gateway.SandboxLogin, d.keyFile(), d.store.Database, d.store.KeyFile)
+// environment is what makes the sandbox the default of the other commands, where
+// it is not: lines for a shell.
+func (d *demo) environment() string {
+	model, err := kong.New(new(cli))
+	if err != nil {
+		return ""
+	}
+	here := map[string]string{"url": d.base, "private-key": d.keyFile() + ".key", "control-key-file": d.keyFile() + ".control",
+		"database": d.store.Database, "key-file": d.store.KeyFile}
+	var lines strings.Builder
+	for _, node := range model.Model.Leaves(true) {
+		for _, flag := range node.Flags {
+			if want, ok := here[flag.Name]; ok && flag.Default != want && len(flag.Tag.Envs) > 0 {
+				fmt.Fprintf(&lines, "  export %s=%s\n", flag.Tag.Envs[0], quoted(want))
+				delete(here, flag.Name)
+			}
+		}
+	}
+	return lines.String()
 }

@@ -119,12 +119,18 @@ func start(t *testing.T, args ...string) *running {
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	r := &running{t: t, lines: bufio.NewReader(out), ended: make(chan result, 1), err: &lockedBuffer{wrote: make(chan struct{}, 1)}}
+	gone := make(chan struct{})
 	go func() {
+		defer close(gone)
 		code := run(ctx, args, terminal{strings.NewReader(""), in, r.err})
 		_ = in.Close() // never fails
 		r.ended <- result{code: code, err: r.err.String()}
 	}()
-	t.Cleanup(stop)
+	t.Cleanup(func() {
+		stop()
+		_ = out.Close() // never fails; who still writes is not held up
+		<-gone
+	})
 	return r
 }
 

@@ -1,5 +1,5 @@
 // Runs Postman collections: node newman.mjs ENVIRONMENT COLLECTION... It prints a
-// line of JSON for each: the requests with their HTTP statuses and assertions.
+// line of JSON for each: the requests with their HTTP statuses, bodies and assertions.
 import newman from "newman";
 
 const run = (environment, collection) =>
@@ -11,6 +11,7 @@ const run = (environment, collection) =>
         requests: executions.map(({ item, response, assertions }) => ({
           name: item.name,
           code: response?.code ?? 0,
+          body: response?.text() ?? "",
           assertions: (assertions ?? []).map(({ assertion }) => assertion),
         })),
         failures: failures.map(({ source, error }) => `${source?.name}: ${error.message}`),
