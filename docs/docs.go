@@ -48,6 +48,7 @@ type Handler struct {
 	Prepare func(ctx context.Context, c *spec.Command) ([]sign.Pair, error)
 	Now     func() time.Time
 	Nonce   func() string // random, for oauth_nonce; at least 16 letters and digits
+	Version string        // of the program, for documents that tell it; may be empty
 	Log     *slog.Logger
 
 	once   sync.Once
@@ -141,10 +142,8 @@ func (h *Handler) open() error {
 		s.byPath[p.path] = p
 	}
 	s.doors = h.doors()
-	if s.indexes, err = h.buildIndexes(); err != nil {
-		return err
-	}
-	return nil
+	s.indexes, err = h.buildIndexes()
+	return err
 }
 
 // commands lists what is documented.

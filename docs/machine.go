@@ -25,7 +25,7 @@ func (h *Handler) machineDoors() map[string]http.HandlerFunc {
 	doors := map[string]http.HandlerFunc{
 		openAPIPath: h.machine(openAPIPath, func(i install, lang web.Lang) ([]byte, error) {
 			endpoint, group := h.exampleIDs()
-			return openapi.Document(h.commands(), openapi.Install{PublicURL: i.Origin, ContextPath: i.Context, Lang: string(lang), Endpoint: endpoint, Group: group})
+			return openapi.Document(h.commands(), openapi.Install{PublicURL: i.Origin, ContextPath: i.Context, Version: h.Version, Lang: string(lang), Endpoint: endpoint, Group: group})
 		}),
 		postmanPath: h.machine(postmanPath, func(i install, lang web.Lang) ([]byte, error) {
 			return postman.Collection(h.commands(), h.postmanInstall(i, lang))
@@ -55,11 +55,13 @@ func (h *Handler) postmanInstall(i install, lang web.Lang) postman.Install {
 
 // machine serves a text, made now or before.
 func (h *Handler) machine(path string, text machineText) http.HandlerFunc {
-	p := &page{path: path} // its key among what is kept
 	return func(w http.ResponseWriter, r *http.Request) {
 		lang := web.Choose(r.URL.Query().Get("lang"), "", web.English)
 		i := h.installOf(r)
-		content, err := h.site.kept.made(keptKey{p, i.Origin, lang}, func() ([]byte, error) { return text(i, lang) })
+		content, err := h.site.kept.find(keptKey{path, i.Origin, lang}, func() ([]byte, bool, error) {
+			content, err := text(i, lang)
+			return content, true, err
+		})
 		if err != nil {
 			h.Log.LogAttrs(r.Context(), slog.LevelError, "document for programs cannot be made", slog.String("path", path), slog.String("error", err.Error()))
 			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
@@ -67,26 +69,4 @@ func (h *Handler) machine(path string, text machineText) http.HandlerFunc {
 		}
 		web.ServeContent(w, r, "application/json", content.plain, content.zipped)
 	}
-}
-
-// made returns what is kept under a key, or makes and keeps it.
-func (k *kept) made(key keptKey, create func() ([]byte, error)) (drawn, error) {
-	k.Lock()
-	content, ok := k.pages[key]
-	k.Unlock()
-	if ok {
-		return content, nil
-	}
-	plain, err := create()
-	if err != nil {
-		return drawn{}, err
-	}
-	content = drawn{plain, web.Gzip(plain)}
-	k.Lock()
-	defer k.Unlock()
-	if len(k.pages) >= keptMax || k.pages == nil {
-		k.pages = make(map[keptKey]drawn)
-	}
-	k.pages[key] = content
-	return content, nil
 }

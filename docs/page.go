@@ -30,6 +30,9 @@ type page struct {
 	wide     bool                      // without the list of its headings
 }
 
+// key tells a page from documents, and the page that is not there from the first.
+func (p *page) key() string { return p.template + "/" + p.path }
+
 // A section is a part of the navigation.
 type section string
 

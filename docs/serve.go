@@ -126,37 +126,46 @@ const keptMax = 256
 // A drawn page is ready to be sent.
 type drawn struct{ plain, zipped []byte }
 
-// kept are drawn pages.
+// kept are drawn pages and documents.
 type kept struct {
 	sync.Mutex
 	pages map[keptKey]drawn
 }
 
 type keptKey struct {
-	page   *page
-	origin string
-	lang   web.Lang
+	path, origin string
+	lang         web.Lang
+}
+
+// find returns what is kept, or draws it; draw tells whether it may be kept.
+func (k *kept) find(key keptKey, draw func() (text []byte, keep bool, err error)) (drawn, error) {
+	k.Lock()
+	text, ok := k.pages[key]
+	k.Unlock()
+	if ok {
+		return text, nil
+	}
+	plain, keep, err := draw()
+	text = drawn{plain, web.Gzip(plain)}
+	if err == nil && keep {
+		k.keep(key, text)
+	}
+	return text, err
+}
+
+func (k *kept) keep(key keptKey, text drawn) {
+	k.Lock()
+	defer k.Unlock()
+	if len(k.pages) >= keptMax || k.pages == nil {
+		k.pages = make(map[keptKey]drawn)
+	}
+	k.pages[key] = text
 }
 
 // text is a page's text, drawn now or before.
 func (h *Handler) text(v *visit, p *page) (drawn, error) {
-	key := keptKey{p, v.install.Origin, v.lang}
-	h.site.kept.Lock()
-	text, ok := h.site.kept.pages[key]
-	h.site.kept.Unlock()
-	if ok {
-		return text, nil
-	}
-	plain, err := h.draw(v, p)
-	text = drawn{plain, web.Gzip(plain)}
-	if err != nil || v.fresh {
-		return text, err
-	}
-	h.site.kept.Lock()
-	defer h.site.kept.Unlock()
-	if len(h.site.kept.pages) >= keptMax || h.site.kept.pages == nil {
-		h.site.kept.pages = make(map[keptKey]drawn)
-	}
-	h.site.kept.pages[key] = text
-	return text, nil
+	return h.site.kept.find(keptKey{p.key(), v.install.Origin, v.lang}, func() ([]byte, bool, error) {
+		text, err := h.draw(v, p)
+		return text, !v.fresh && p != h.site.lost, err
+	})
 }

@@ -29,12 +29,17 @@ function wordsOf(text) {
 	return all;
 }
 
-// stem leaves out what may be an ending. Names of the wire and short words are
-// taken as they are.
+// The endings of Russian and English words, longest first; what is left has three
+// letters at least. Russian loses a fleeting vowel and its к too: ошибок, ошибка.
+const endings = [
+	/(?<=^[а-я]{3,})(?:иями|ами|ями|ого|его|ому|ему|ыми|ими|ией|иям|иях|ов|ев|ей|ам|ям|ом|ем|ах|ях|ою|ею|ии|ия|ию|ие|ый|ий|ой|ая|яя|ое|ее|ые|ых|их|ым|им|ую|юю|[аяоеуюыиьй])$/,
+	/(?<=^[а-я]{4,})(?:ок|ек|к)$/,
+	/(?<=^[a-z]{3,})(?:ies|ing|ed|es|s|e|y)$/,
+];
+
+// stem leaves out what may be an ending.
 function stem(w) {
-	const cut = /^[а-я]+$/.test(w) ? (w.length > 7 ? 3 : w.length > 5 ? 2 : w.length > 4 ? 1 : 0)
-		: /^[a-z]+$/.test(w) && w.length > 5 ? w.match(/(?:ies|ing|ed|es|s|e|y)$/)?.[0].length ?? 0 : 0;
-	return w.slice(0, w.length - cut);
+	return endings.reduce((left, ending) => left.replace(ending, ""), w);
 }
 
 export class Index {

@@ -29,7 +29,7 @@
 		}
 		const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 		const theme = (root.dataset.theme || system) === "dark" ? "light" : "dark";
-		apply(theme);
+		apply(theme === system ? null : theme);
 		try {
 			if (theme === system) {
 				localStorage.removeItem("theme");
