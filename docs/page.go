@@ -114,6 +114,11 @@ func (h *Handler) draw(v *visit, p *page) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.framed(v, p, content)
+}
+
+// framed draws the layout around what is a page's own.
+func (h *Handler) framed(v *visit, p *page, content []byte) ([]byte, error) {
 	html, headings := withAnchors(content, v.lang, h.site.messages)
 	f := frame{Page: p, Lang: v.lang, Title: p.title.In(string(v.lang)), Summary: p.summary.In(string(v.lang)), Root: v.root(),
 		Assets: "/docs/" + h.site.assets.Path(), Navigation: h.navigation(v, p), Scripts: p.scripts, Content: html,

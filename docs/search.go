@@ -46,7 +46,7 @@ func (h *Handler) buildIndexes() (map[web.Lang]index, error) {
 			if err != nil {
 				return nil, err
 			}
-			if _, err := h.draw(&visit{r: r, lang: lang, install: v.install}, p); err != nil {
+			if _, err := h.framed(v, p, content); err != nil {
 				return nil, err
 			}
 			if p.unlisted {
@@ -65,8 +65,9 @@ func (h *Handler) buildIndexes() (map[web.Lang]index, error) {
 
 // Samples of code are not searched: their words stand in the tables.
 var (
-	unsearched = regexp.MustCompile(`(?s)<figure class="sample">.*?</figure>|<script.*?</script>|<svg.*?</svg>|<thead>.*?</thead>|<caption.*?</caption>`)
-	blockEnd   = regexp.MustCompile(`</(p|li|td|th|h1|tr|dt|dd|figcaption|button|option|label)>`)
+	unsearched = regexp.MustCompile(`(?s)<(?:figure class="sample">.*?</figure|script.*?</script|svg.*?</svg|thead>.*?</thead|caption.*?</caption)>`)
+	blockEnds  = strings.NewReplacer("</p>", " ", "</li>", " ", "</td>", " ", "</th>", " ", "</h1>", " ", "</dt>", " ", "</dd>", " ",
+		"</figcaption>", " ", "</button>", " ", "</option>", " ", "</label>", " ")
 )
 
 // entriesOf cuts a page at its headings.
@@ -89,7 +90,7 @@ func entriesOf(p *page, title, content string) []entry {
 }
 
 func searchable(piece string) string {
-	text := []rune(plain(blockEnd.ReplaceAllString(piece, " $0")))
+	text := []rune(plain(blockEnds.Replace(piece)))
 	return string(text[:min(len(text), indexMax)])
 }
 
