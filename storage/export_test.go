@@ -81,3 +81,11 @@ func Waiting(ctx context.Context, db *DB) (n int64, err error) {
 
 // HoldKey does what a commit with sealed values does first.
 func HoldKey(ctx context.Context, tx *Tx) (vault.KeyID, error) { return tx.conn.holdKey(ctx) }
+
+// BookRules lists the rules of the books.
+func BookRules() (rules []string) {
+	for _, rule := range append(append([]bookRule{}, wholeRules...), orderRules...) {
+		rules = append(rules, rule.rule)
+	}
+	return append(rules, ruleSealed, ruleOwed)
+}

@@ -46,14 +46,23 @@ func (db *DB) open(row orderRow) (*payout.Order, error) {
 	if row.err != nil {
 		return nil, row.err
 	}
-	plain, err := db.vault.Open(row.params, place(o.ID))
+	var err error
+	if o.Params, err = db.openParams(o.ID, row.params); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// openParams opens the parameters of an order.
+func (db *DB) openParams(id payout.OrderID, sealed []byte) (params map[string]string, err error) {
+	plain, err := db.vault.Open(sealed, place(id))
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(plain, &o.Params); err != nil {
-		return nil, fmt.Errorf("read parameters of %s: they are not what was stored", place(o.ID))
+	if err := json.Unmarshal(plain, &params); err != nil {
+		return nil, fmt.Errorf("read parameters of %s: they are not what was stored", place(id))
 	}
-	return o, nil
+	return params, nil
 }
 
 // Order reads an order by its id.

@@ -24,6 +24,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	Demo    demoCmd    `cmd:"" help:"Run a sandbox, send a payout through it and show every exchange."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's tables up to date (serve does it too)."`
+	Backup  backupCmd  `cmd:"" help:"Copy the SQLite database while the gateway serves."`
+	Check   checkCmd   `cmd:"" help:"Look whether the books are in order, of this database or of a backup."`
 	Keygen  keygenCmd  `cmd:"" help:"Make an RSA key pair for signing requests."`
 
 	Party    partyCmd    `cmd:"" help:"Connecting Parties: who may call, and with which keys."`

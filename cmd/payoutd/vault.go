@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -83,7 +81,7 @@ func (c vaultRotateCmd) Run(ctx context.Context, t terminal) error {
 		return errors.New("--wait must not be negative, and --at-once not less than 1")
 	}
 	return c.with(ctx, func(db *storage.DB, v *vault.Vault) error {
-		p := &progress{out: t.out, live: isTerminal(t.out), now: time.Now}
+		p := newProgress(t.out, "sealed again")
 		r := &gateway.Rotation{DB: db, Vault: v, Wait: c.Wait, AtOnce: c.AtOnce, KeepOld: c.KeepOld, Now: time.Now, Say: p.say, Progress: p.show}
 		err := r.Run(ctx)
 		p.end()
@@ -154,69 +152,4 @@ func printKeySet(t terminal, set *vault.KeySet) error {
 	}
 	t.printf("%s\n", text)
 	return nil
-}
-
-// A progress shows how far a rotation is: a bar that moves on a terminal, a
-// line now and then elsewhere.
-type progress struct {
-	out   io.Writer
-	live  bool
-	now   func() time.Time
-	began time.Time // of the bar; zero: there is none
-	shown time.Time // when it was shown last
-	open  bool      // the bar's line is not ended
-}
-
-// How often progress is shown.
-const (
-	liveEvery = 100 * time.Millisecond
-	lineEvery = 5 * time.Second
-)
-
-// show shows so many values of all that are to be sealed again.
-func (p *progress) show(done, total int64) {
-	now, every := p.now(), lineEvery
-	if p.live {
-		every = liveEvery
-	}
-	if p.began.IsZero() {
-		p.began, p.shown = now, now
-	}
-	if total == 0 || now.Sub(p.shown) < every && !(p.live && done == total) {
-		return
-	}
-	p.shown = now
-	text := fmt.Sprintf("%d of %d sealed again, %.0f a second", done, total, float64(done)/max(now.Sub(p.began).Seconds(), 0.001))
-	if !p.live {
-		fmt.Fprintln(p.out, text)
-		return
-	}
-	const width = 30 // characters
-	full := int(done * width / total)
-	fmt.Fprintf(p.out, "\r[%s%s] %s ", strings.Repeat("#", full), strings.Repeat(".", width-full), text)
-	p.open = true
-}
-
-// say prints a line, below the bar if there is one.
-func (p *progress) say(line string) {
-	p.end()
-	fmt.Fprintln(p.out, line)
-}
-
-// end ends the bar's line; the next bar is a new one.
-func (p *progress) end() {
-	if p.open {
-		fmt.Fprintln(p.out)
-	}
-	p.open, p.began = false, time.Time{}
-}
-
-// isTerminal reports whether somebody looks at what is written.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -102,7 +102,7 @@ func TestProgressIsABarOnATerminalAndLinesElsewhere(t *testing.T) {
 	show := func(live bool) string {
 		var out bytes.Buffer
 		now := time.Unix(0, 0)
-		p := &progress{out: &out, live: live, now: func() time.Time { return now }}
+		p := &progress{what: "sealed again", out: &out, live: live, now: func() time.Time { return now }}
 		for done := int64(0); done <= 100; done += 10 {
 			p.show(done, 100)
 			now = now.Add(time.Second)

@@ -62,6 +62,12 @@ func Again(t testing.TB, db *storage.DB) *storage.DB {
 	return open(t, originOf(t, db))
 }
 
+// Beside opens another database with the vault of db: a copy of it.
+func Beside(t testing.TB, db *storage.DB, database string) *storage.DB {
+	t.Helper()
+	return open(t, origin{database, originOf(t, db).vault})
+}
+
 // Vault returns the vault that a database of this package was opened with.
 func Vault(t testing.TB, db *storage.DB) *vault.Vault {
 	t.Helper()

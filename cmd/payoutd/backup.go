@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"payout"
+	"payout/processor/simulator"
+	"payout/storage"
+	"payout/vault"
+)
+
+type backupCmd struct {
+	stored
+	File string `arg:"" help:"New file for the copy."`
+}
+
+// Help tells what a backup needs besides.
+func (backupCmd) Help() string {
+	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE".
+
+A PostgreSQL database is backed up by PostgreSQL's own means: pg_basebackup with archived WAL for a copy that can be brought to any moment, or pg_dump. "payoutd check URL" looks at what was restored.`
+}
+
+// Run copies the database.
+func (c backupCmd) Run(ctx context.Context, t terminal) error {
+	return c.existing(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		p := newProgress(t.out, "pages copied")
+		err := db.Backup(ctx, c.File, p.show)
+		p.end()
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(c.File)
+		if err != nil {
+			return err
+		}
+		t.printf("%s: %.1f MiB. The master key is not in it.\n", c.File, float64(info.Size())/(1<<20))
+		return nil
+	})
+}
+
+type checkCmd struct {
+	stored
+	File          string `arg:"" optional:"" placeholder:"FILE|URL" help:"Database to look at, such as a backup (default: that of --database)."`
+	SimulatorBook string `env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Compare with the book of the simulator rail too (env $$${env})."`
+}
+
+// Help tells what is looked at.
+func (checkCmd) Help() string {
+	return `Every order's stage against its history, its attempts against its transactions, what is owed against what was sent; that everything sealed can be opened with the master key; that ids and serial-numbers cannot be given twice; and, on SQLite, every page of the file. Nothing is changed. The exit code is 1 when something is found.`
+}
+
+// Run looks at the books.
+func (c checkCmd) Run(ctx context.Context, t terminal) error {
+	c.Database = cmp.Or(c.File, c.Database)
+	return c.existing(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		if pending, err := db.PendingMigrations(ctx); err != nil {
+			return err
+		} else if pending {
+			return errors.New("the database is of an older payoutd: run payoutd migrate on a copy of it first")
+		}
+		p := newProgress(t.out, "orders checked")
+		findings := 0
+		found := func(f storage.Finding) {
+			findings++
+			p.say("BROKEN  " + f.Rule + ": " + f.What)
+		}
+		checked := int64(0)
+		err := db.CheckBooks(ctx, found, func(done, total int64) { checked = total; p.show(done, total) })
+		if err == nil && c.SimulatorBook != "" {
+			err = compareSimulator(ctx, db, c.SimulatorBook, found)
+		}
+		p.end()
+		if err != nil {
+			return err
+		}
+		if findings > 0 {
+			t.printf("%d findings.\n", findings)
+			return errQuiet
+		}
+		t.printf("The books are in order: ids of %d orders looked at.\n", checked)
+		return nil
+	})
+}
+
+// compareSimulator compares the orders with what the simulator has paid.
+func compareSimulator(ctx context.Context, db *storage.DB, book string, found func(storage.Finding)) error {
+	if _, err := os.Stat(book); err != nil {
+		return fmt.Errorf("open the simulator's book: %w", err)
+	}
+	rail, err := simulator.Open(book, simulator.Options{Now: time.Now})
+	if err != nil {
+		return err
+	}
+	paid, err := rail.PaidByOrder(ctx)
+	if err = errors.Join(err, rail.Close()); err != nil {
+		return err
+	}
+	d, err := db.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	var gates []payout.GateID
+	for _, gate := range d.Gates {
+		if gate.Processor == "simulator" {
+			gates = append(gates, gate.ID)
+		}
+	}
+	err = db.PaidOrders(ctx, gates, func(id payout.OrderID, stage payout.Stage) {
+		what := "order " + id.String()
+		switch n := paid[id]; {
+		case n > 1:
+			found(storage.Finding{Rule: "an order is paid at most once", What: what})
+		case stage == payout.Approved && n == 0:
+			found(storage.Finding{Rule: "an approved order was paid by the rail", What: what})
+		case stage.Final() && stage != payout.Approved && n > 0:
+			found(storage.Finding{Rule: "an order that ended unpaid was not paid by the rail", What: what})
+		}
+		delete(paid, id)
+	})
+	for id := range paid {
+		found(storage.Finding{Rule: "what the rail has paid is an order", What: "order " + id.String()})
+	}
+	return err
+}
+
+// existing runs a function with a database that is there; it makes none and
+// changes no tables.
+func (s stored) existing(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
+	if !strings.Contains(s.Database, "://") {
+		if _, err := os.Stat(strings.TrimPrefix(s.Database, "sqlite:")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database %s", s.Database)
+		}
+	}
+	db, v, err := storage.OpenWithKey(ctx, s.Database, s.key())
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db, v), db.Close())
+}
