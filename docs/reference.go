@@ -29,7 +29,7 @@ func (h *Handler) referencePages() []*page {
 		table("callback", spec.T("Callback fields", "Поля обратного вызова"),
 			spec.T("What the gateway sends to server_callback_url or notify_url.", "Что шлюз отправляет на server_callback_url или notify_url."),
 			func() any { return callbackTable() }),
-		table("redirect", spec.T("Redirect fields", "Поля возврата браузера"),
+		table("redirect", spec.T("Redirect fields", "Поля итогового перенаправления"),
 			spec.T("What the Receiver's browser posts to redirect_url at the end.", "Что браузер Получателя в конце отправляет на redirect_url."),
 			func() any { return redirectTable() }),
 		table("scenarios", spec.T("Sandbox scenarios", "Сценарии песочницы"),
