@@ -15,17 +15,18 @@ import (
 )
 
 type listenCmd struct {
-	merchantControl
-	printed
 	Listen string        `default:"127.0.0.1:9090" env:"PAYOUTD_CALLBACK_LISTEN" placeholder:"ADDRESS" help:"Address to listen on; port 0 picks a free one (default: ${default}; env $$${env})."`
 	Answer int           `default:"200" placeholder:"CODE" help:"HTTP status to answer; anything but 200 makes the gateway try again (default: ${default})."`
 	Slow   time.Duration `placeholder:"TIME" help:"Wait so long before each answer, such as 10s."`
 	Count  int           `placeholder:"N" help:"Exit after so many messages (default: go on until Ctrl-C)."`
+	printed
+	merchantControl
 }
 
 // Help tells the exit codes and the shape of the JSON.
 func (listenCmd) Help() string {
-	return "A gateway calls a receiver on the same machine only when it runs with --sandbox, as payoutd demo does.\n\n" +
+	return "It prints all that comes in, names and phones too: it is for the terminal of who may read them. " +
+		"A gateway calls a receiver on the same machine only when it runs with --sandbox, as payoutd demo does.\n\n" +
 		"Exit code 0: every message had the right control sum. 1: one had not.\n\n" +
 		"With --json each message is one line.\n\n" + shapeOf[messageView]()
 }

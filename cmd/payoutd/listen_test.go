@@ -45,6 +45,7 @@ func TestVerifyCallbackSaysWhatIsWrong(t *testing.T) {
 		{with("client_orderid", "A+1").Encode(), 1, "a blank where it has +"},
 		{with("client_orderid", "").Encode(), 1, "the value of merchant_order"},
 		{wrongOrder.Encode(), 1, "the value of merchant_order"},
+		{with("merchant_order", "B 2").Encode(), 1, "WRONG: merchant_order and client_orderid differ"},
 		{with("orderid", "6982865").Encode(), 1, "another control key, or from other values"},
 		{with("control", "abc").Encode(), 1, "no SHA-1 in hex: it has 3 characters, of 40"},
 		{with("control", sign.CallbackControl("approved", "6982864", "A 1", "")).Encode(), 1, "without the control key"},

@@ -94,12 +94,12 @@ func (v sentView) finish(t terminal, p printed) error {
 		line += ": " + v.Reason
 	}
 	t.printf("\n%s\n", line)
-	ask := "payoutd status " + v.ClientOrderID
-	if id := v.Reply.get(spec.FieldPaynetOrder.Name); id != "" {
-		ask += " " + id
-	}
+	order := v.Reply.get(spec.FieldPaynetOrder.Name)
+	ask := strings.TrimSpace("payoutd status " + v.ClientOrderID + " " + order)
 	switch {
-	case v.Outcome == outcomeAccepted && v.ClientOrderID != "" && v.Reply.get(spec.FieldPaynetOrder.Name) != "":
+	case v.Outcome == outcomeConfirmed:
+		t.printf("To go on: payoutd send %s --field %s=%s --field %s=%s\n", v.next, spec.ClientOrderID.Name, v.ClientOrderID, spec.OrderNumber.Name, order)
+	case v.Outcome == outcomeAccepted && v.ClientOrderID != "" && order != "":
 		t.printf("Where it stands: %s\n", ask)
 	case v.Outcome == outcomeLost && v.ClientOrderID != "":
 		t.printf("It is not known whether the gateway carried the request out. Ask before you send anything else: %s\n", ask)
@@ -168,15 +168,15 @@ func (w waiting) wait(ctx context.Context, t terminal, caller *client.Client, to
 	return nil
 }
 
-// confirmation is the order-stage at which another command goes on from an order
-// of this one that is not final, or empty.
-func confirmation(commands api, command *spec.Command) string {
-	for _, next := range commands {
-		if next.After != nil && next.After.Command == command && next.After.Stage != "" && !next.After.Stage.Final() {
-			return next.After.Stage.OrderStage(command.Type)
+// goesOn is the command that goes on from an order of this one that is not final,
+// and the order-stage at which it does; both are empty if there is none.
+func goesOn(commands api, command *spec.Command) (next, stage string) {
+	for _, c := range commands {
+		if c.After != nil && c.After.Command == command && c.After.Stage != "" && !c.After.Stage.Final() {
+			return c.Path(), c.After.Stage.OrderStage(command.Type)
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // fields are the fields of a reply in their order; an object in JSON.

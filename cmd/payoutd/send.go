@@ -14,15 +14,15 @@ import (
 )
 
 type sendCmd struct {
-	connection
-	printed
-	waiting
 	Command string   `arg:"" complete:"command" help:"Path such as v4/payout, or name such as payout; of two with one name v4 is taken."`
 	Field   []string `sep:"none" placeholder:"NAME=VALUE" complete:"field" help:"A parameter; may be repeated. It replaces one of --fields."`
 	Fields  string   `placeholder:"FILE" help:"Parameters, form-encoded: a=1&b=2; - reads standard input."`
 	Example bool     `help:"Fill in what the command's example has and you have not given."`
 	Raw     bool     `help:"Send names that the command does not know, repeated ones too, and make up no client_orderid: to see refusals. Signature, login and control are added still, where they are not given."`
 	DryRun  bool     `help:"Send nothing; print the request, its base string, and the same for curl."`
+	waiting
+	printed
+	connection `embed:"" group:"Which gateway, and as whom:"`
 }
 
 // Help tells the exit codes and the shape of the JSON.
@@ -32,6 +32,8 @@ func (sendCmd) Help() string {
     payoutd send payout --example --wait       # in the sandbox of payoutd demo
     payoutd send payout --field amount=25.00 --field currency=EUR --field account_number=0987654321
     payoutd send sale --example --field cvv2=123 --dry-run
+
+Others on this machine can see what stands on a command line: real card numbers belong into --fields.
 
 ` + outcomesHelp + shapeWith[sentView]("--json") + "\n" + shapeWith[preparedView]("--json and --dry-run") + shapeNote
 }
@@ -51,6 +53,8 @@ type sentView struct {
 	Status        fields `json:"status,omitempty" doc:"with --wait: the last reply to status"`
 	Outcome       string `json:"outcome" doc:"accepted, confirmed (a payout-check), refused, lost (not known), or the order's status"`
 	Reason        string `json:"reason,omitempty"`
+
+	next string // the command that goes on from a confirmed order
 }
 
 // Run sends.
@@ -91,9 +95,11 @@ func (c sendCmd) Run(ctx context.Context, t terminal, commands api) error {
 	view.noticed(seen)
 	view.print(t.forPeople(c.printed), madeUp)
 	if c.Wait && (view.Outcome == outcomeAccepted || view.Outcome == outcomeLost) {
-		if err := c.wait(ctx, t.forPeople(c.printed), caller, c.terminal(), &view, confirmation(commands, command)); err != nil {
+		next, stage := goesOn(commands, command)
+		if err := c.wait(ctx, t.forPeople(c.printed), caller, c.terminal(), &view, stage); err != nil {
 			view.lose(err)
 		}
+		view.next = next
 	}
 	return view.finish(t, c.printed)
 }

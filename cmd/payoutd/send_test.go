@@ -103,6 +103,12 @@ func TestExitCodeTellsHowAnOrderEnded(t *testing.T) {
 		}
 	}
 	b.has(b.caller(pay("1234567890")...).out, "client_orderid cli-\\S+ is made up", "HTTP 200 OK", "type=async-response", "approved  payout_approved", "processor-tx-id=", `\napproved\n$`)
+	confirmed := b.caller("send", "payout-check", "--example", "--wait", "--every", "10ms")
+	b.has(confirmed.out, `\nconfirmed\nTo go on: payoutd send v4/payout-pay --field client_orderid=cli-\S+ --field orderid=\d+\n$`)
+	_, line, _ := strings.Cut(confirmed.out, "To go on: payoutd ")
+	if r := b.caller(strings.Fields(line)...); r.code != exitDone || !strings.Contains(r.out, "\naccepted\n") {
+		t.Errorf("the command that goes on exits %d: %s%s", r.code, r.out, r.err)
+	}
 	b.has(b.caller("send", "payout", "--example").out, `\naccepted\nWhere it stands: payoutd status cli-\S+ \d+\n$`)
 }
 

@@ -12,13 +12,13 @@ import (
 )
 
 type statusCmd struct {
-	connection
-	printed
-	waiting
 	ClientOrderID string `arg:"" name:"client_orderid" help:"Your id of the order."`
 	OrderID       string `arg:"" optional:"" name:"orderid" help:"The gateway's id, paynet-order-id; needed where client_orderid is not unique."`
 	ByControl     bool   `help:"Ask by v2/status with a control sum (default: v4/status, signed, when there is a private key)."`
 	ByRequestSN   string `name:"by-request-sn" placeholder:"SERIAL" help:"Ask for the transaction of the request that had this serial-number."`
+	waiting
+	printed
+	connection `embed:"" group:"Which gateway, and as whom:"`
 }
 
 // Help tells the exit codes and the shape of the JSON.

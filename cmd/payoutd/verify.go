@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"payout"
+	"payout/client"
 	"payout/sign"
 )
 
 type verifyCallbackCmd struct {
-	merchantControl
-	printed
 	Message string `arg:"" name:"url-or-query" help:"The callback's URL, its query, or the body of a final redirect; - reads standard input."`
+	printed
+	merchantControl
 }
 
 // Help tells the shape of the JSON.
@@ -107,9 +108,16 @@ func checkControl(message []sign.Pair, key payout.Secret) checkedView {
 		}
 		return v
 	}
-	if v.Valid = sign.EqualControl(v.Control, v.Computed); !v.Valid {
+	if !sign.EqualControl(v.Control, v.Computed) {
 		v.Reason = whyWrong(v, message, key.Reveal())
+		return v
 	}
+	// What the Go client refuses besides, is wrong here too.
+	if _, err := client.VerifyCallback(key.Reveal(), sign.EncodeForm(message)); err != nil {
+		v.Reason = strings.TrimPrefix(err.Error(), "client: ")
+		return v
+	}
+	v.Valid = true
 	return v
 }
 
