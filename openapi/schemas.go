@@ -123,7 +123,18 @@ func (w *writer) reply(r *spec.ReplySpec) object {
 	for _, f := range r.Fields {
 		properties.add(f.Name, w.field(f, []string{r.Type}))
 	}
-	return obj("type", "object", "required", []string{spec.FieldType.Name}, "properties", properties)
+	return obj("type", "object", "required", always(r), "properties", properties)
+}
+
+// always lists the fields that every reply of a type has; type is one of them.
+func always(r *spec.ReplySpec) []string {
+	names := []string{spec.FieldType.Name}
+	for _, f := range r.Always {
+		if f != spec.FieldType {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // refusalReply is the JSON object of a refusal.
@@ -133,9 +144,7 @@ func (w *writer) refusalReply() object {
 	for _, f := range spec.ErrorReply.Fields {
 		properties.add(f.Name, w.field(f, kinds))
 	}
-	return obj("type", "object",
-		"required", []string{spec.FieldType.Name, spec.FieldSerial.Name, spec.FieldErrorMessage.Name, spec.FieldErrorCode.Name},
-		"properties", properties)
+	return obj("type", "object", "required", always(spec.ErrorReply), "properties", properties)
 }
 
 // field is one field of a reply; types are the values of its type.

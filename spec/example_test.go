@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"testing"
 
 	"payout/sign"
@@ -54,6 +55,17 @@ func TestWhatACommandGoesOnFromIsReached(t *testing.T) {
 		}
 		if c.After != nil && c.After.Stage != "" && c.After.Command.Reaches != c.After.Stage {
 			t.Errorf("%s wants %s, and %s reaches %s", c.Path(), c.After.Stage, c.After.Command.Path(), c.After.Command.Reaches)
+		}
+	}
+}
+
+func TestWhatAReplyAlwaysHasIsListedAndInItsExample(t *testing.T) {
+	for _, c := range Commands {
+		example := c.Reply.Example()
+		for _, f := range c.Reply.Always {
+			if !slices.Contains(c.Reply.Fields, f) || example.Get(f) == "" {
+				t.Errorf("%s: the example has no %s", c.Path(), f.Name)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ type Field struct {
 type ReplySpec struct {
 	Type   string // the value of type when the request succeeds
 	Fields []*Field
+	Always []*Field // those that every reply of the type has
 	Shows  []*Field // what an example has; nil: every field with a sample
 }
 
@@ -76,11 +77,13 @@ var (
 // The replies.
 var (
 	AsyncReply = &ReplySpec{Type: "async-response",
-		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldEndpoint}}
+		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldEndpoint},
+		Always: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldEndpoint}}
 
 	// FormReply has the names of AF 4.
 	FormReply = &ReplySpec{Type: "async-form-response",
-		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldRedirectURL, FieldEndpoint}}
+		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldRedirectURL, FieldEndpoint},
+		Always: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldRedirectURL, FieldEndpoint}}
 
 	StatusReply = &ReplySpec{Type: "status-response",
 		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldProcessorTxID, FieldPaynetOrder, FieldStatus,
@@ -90,17 +93,21 @@ var (
 			FieldPurpose, FieldDestBIN, FieldDestLastFour, FieldDestCardType, FieldProcessingDate, FieldByRequestSN,
 			FieldCardHash, FieldDestCardHash, FieldECI, FieldInitialAmount, FieldMotivational, FieldMerchantData,
 			FieldTransactionDate, FieldErrorMessage, FieldErrorCode},
+		Always: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldStatus, FieldAmount, FieldCurrency, FieldTransactionType,
+			FieldOrderStage, FieldInitialAmount},
 		Shows: []*Field{FieldSerial, FieldMerchantOrder, FieldProcessorTxID, FieldPaynetOrder, FieldStatus, FieldAmount, FieldCurrency,
 			FieldDescriptor, FieldOrigDescriptor, FieldTransactionType, FieldReceipt, FieldRRN, FieldApprovalCode, FieldOrderStage,
 			FieldProcessingDate, FieldInitialAmount, FieldTransactionDate}}
 
 	// CardRefReply has the order of the table in 1.1.5.
 	CardRefReply = &ReplySpec{Type: "create-card-ref-response",
-		Fields: []*Field{FieldType, FieldSerial, FieldStatus, FieldCardRef, FieldUniqueCard, FieldEndpoint}}
+		Fields: []*Field{FieldType, FieldSerial, FieldStatus, FieldCardRef, FieldUniqueCard, FieldEndpoint},
+		Always: []*Field{FieldType, FieldSerial, FieldStatus, FieldCardRef, FieldUniqueCard, FieldEndpoint}}
 
 	// ErrorReply answers refusals; Type is the code's kind.
 	ErrorReply = &ReplySpec{
-		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldErrorMessage, FieldErrorCode}}
+		Fields: []*Field{FieldType, FieldSerial, FieldMerchantOrder, FieldPaynetOrder, FieldErrorMessage, FieldErrorCode},
+		Always: []*Field{FieldType, FieldSerial, FieldErrorMessage, FieldErrorCode}}
 )
 
 // AccessDenied is the reference's page for requests that are not authentic
