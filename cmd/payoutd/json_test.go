@@ -56,10 +56,11 @@ func TestJSONHasTheShapeThatTheHelpTells(t *testing.T) {
 		{[]string{"scenarios"}, `"account_number":"0987654321","receiver_phone":"79990000001","card":"4000000000000010"`},
 		{[]string{"version"}, `"version":"development"`},
 	} {
-		r := execute(t.Context(), "", append(c.args, "--json")...)
-		if c.args[0] != "scenarios" && c.args[0] != "version" {
-			r = s.do(append(c.args, "--json")...)
+		args := append(slices.Clone(c.args), "--json")
+		if stored := c.args[0] != "scenarios" && c.args[0] != "version"; stored {
+			args = s.stored(args)
 		}
+		r := execute(t.Context(), "", args...)
 		var value any
 		if err := json.Unmarshal([]byte(r.out), &value); err != nil || r.code != 0 {
 			t.Errorf("%q: exit %d: %v %s%s", c.args, r.code, err, r.out, r.err)

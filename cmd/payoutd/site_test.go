@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,4 +123,14 @@ func (s site) merchant() {
 func (s site) with(fn func(*storage.DB, *vault.Vault) error) {
 	s.t.Helper()
 	check(s.t, stored{Database: s.database(), KeyFile: s.keyFile()}.with(s.t.Context(), fn))
+}
+
+// A test that names no database would make one here, with a key beside it.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if _, err := os.Stat("data"); err == nil {
+		fmt.Fprintln(os.Stderr, "a test has worked in the folder of the source: there is cmd/payoutd/data")
+		code = 1
+	}
+	os.Exit(code)
 }
