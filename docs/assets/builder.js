@@ -129,6 +129,7 @@ let turn = 0; // of the newest update: what an older one made is not shown
 
 async function update() {
 	const mine = ++turn;
+	at("builder").setAttribute("aria-busy", "true");
 	const url = at("url").value.trim(), uri = parseURL("POST", url);
 	const problem = checkFields();
 	show("url-problem", uri.failure ? ruleText(uri.failure) : "");
@@ -142,6 +143,7 @@ async function update() {
 	at("send").disabled = !!blocked || !!uri.failure || !made.request.ready;
 	show("send-hint", problem ? say("wrong", {what: problem}) : !made.request.ready && made.request.lacks ? made.request.lacks : say("sendHint"));
 	showMoment();
+	at("builder").setAttribute("aria-busy", "false");
 }
 
 const ruleText = ({rule, detail}) => data.rules[rule] + (detail ? " (" + detail + ")" : "");

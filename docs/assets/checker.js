@@ -57,6 +57,7 @@ let turn = 0; // of the newest judgement: what an older one found is not shown
 
 async function judge() {
 	const mine = ++turn;
+	at("verdict").setAttribute("aria-busy", "true");
 	const keys = crypto.subtle ? await keyOf() : [];
 	const request = {method: at("method").value.trim(), url: at("url").value.trim(), authorization: headerValue(at("authorization").value), body: bodyText()};
 	if (!request.url && !request.authorization && !request.body) {
@@ -159,6 +160,7 @@ function show(mine, parts, report) {
 	at("out-base").querySelector("code").textContent = report?.base ?? "";
 	at("out-normalized").querySelector("code").textContent = report?.normalized ?? "";
 	at("parameters").replaceChildren(...report?.params.length ? [parameterTable(report.params)] : []);
+	at("verdict").setAttribute("aria-busy", "false");
 }
 
 function parameterTable(params) {

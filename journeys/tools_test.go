@@ -1,0 +1,379 @@
+package journeys
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"payout/server"
+	"payout/sign"
+	"payout/spec"
+)
+
+// A desk is a sandbox with its documentation behind a proxy that keeps what
+// browsers send.
+type desk struct {
+	*site
+	origin string // of the proxy, such as http://127.0.0.1:1234
+	mutex  sync.Mutex
+	sent   []string // requests as they came: line, headers, body
+}
+
+// newDesk starts a sandbox; change, if not nil, may change what the proxy hands out.
+func newDesk(t *testing.T, change func(path string, content []byte) []byte) *desk {
+	t.Helper()
+	d := &desk{site: newSite(t, func(c *server.Config) { c.SandboxKey = testKey() })}
+	behind, err := url.Parse(strings.TrimSuffix(d.base, "/paynet"))
+	check(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(behind)
+			r.Out.Host = r.In.Host
+			r.Out.Header.Del("Accept-Encoding") // the transport's own, which it takes off again
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if change == nil {
+				return nil
+			}
+			content, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			content = change(r.Request.URL.Path, content)
+			r.Header.Set("Content-Length", strconv.Itoa(len(content)))
+			r.Header.Del("ETag")
+			r.Body = io.NopCloser(bytes.NewReader(content))
+			return nil
+		},
+	}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := httputil.DumpRequest(r, true)
+		if err != nil {
+			t.Error(err)
+		}
+		d.mutex.Lock()
+		d.sent = append(d.sent, string(text))
+		d.mutex.Unlock()
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	d.origin = front.URL
+	return d
+}
+
+func (d *desk) requests() []string {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return slices.Clone(d.sent)
+}
+
+// builder opens the builder of a command.
+func (d *desk) builder(b tab, path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(d.origin + "/docs/en/builder/" + path))
+	b.settled()
+}
+
+// until waits for a condition of the page.
+func (b tab) until(what, condition string) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
+		if b.ctx.Err() != nil {
+			b.t.Fatalf("it never comes to pass: %s", what)
+		}
+		if err == nil && holds {
+			return
+		}
+		<-tick.C
+	}
+}
+
+// settled waits until the builder shows what follows from its fields.
+func (b tab) settled() {
+	b.t.Helper()
+	b.until("the builder is settled", `document.getElementById("builder")?.getAttribute("aria-busy") === "false"`)
+}
+
+// set types into elements by their ids, all at once.
+func (b tab) set(values map[string]string) {
+	b.t.Helper()
+	var none any
+	b.run(`(() => {
+		for (const [id, value] of Object.entries(input)) {
+			const element = document.getElementById(id);
+			element.value = value;
+			element.dispatchEvent(new Event("input", {bubbles: true}));
+		}
+		return null;
+	})()`, values, &none)
+}
+
+// pasteKey pastes a private key that is good.
+func (b tab) pasteKey(text string) {
+	b.t.Helper()
+	b.set(map[string]string{"private-key": ""})
+	b.until("the old key is gone", `document.getElementById("private-key-state").textContent === ""`)
+	b.set(map[string]string{"private-key": text})
+	b.until("the key is read", `document.getElementById("private-key-state").classList.contains("good")`)
+	b.settled()
+}
+
+// reads returns the text of an element.
+func (b tab) reads(id string) string {
+	b.t.Helper()
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(`document.getElementById(%q).textContent`, id)))
+	check(b.t, err)
+	return text
+}
+
+// expressible tells whether a form has fields for all parameters of a vector: no
+// name twice, and none empty, which a form leaves out.
+func expressible(c *spec.Command, form []sign.Pair) bool {
+	seen := make(map[string]bool)
+	for _, p := range form {
+		known := slices.ContainsFunc(c.Params, func(u spec.Use) bool { return u.Name == p.Name })
+		if !known || seen[p.Name] || p.Value == "" || p.Value != strings.TrimRight(p.Value, "\r") {
+			return false
+		}
+		seen[p.Name] = true
+	}
+	return true
+}
+
+func commandOf(t *testing.T, address string) *spec.Command {
+	t.Helper()
+	u, err := url.Parse(address)
+	check(t, err)
+	parts := strings.Split(u.Path, "/") // /paynet/api/v4/payout/39915
+	for _, c := range spec.Commands {
+		if len(parts) > 4 && c.Path() == parts[3]+"/"+parts[4] {
+			return c
+		}
+	}
+	t.Fatalf("%s is no command's", address)
+	return nil
+}
+
+// The builder's page, filled in by hand, shows what package sign computes: on
+// every vector that it can express, and with every kind of key.
+func TestBuilderAgreesWithSignOnAllVectors(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	vectors := readVectors(t, "oauth-accept.json")
+	byCommand := make(map[*spec.Command][]vector)
+	left := 0
+	for _, v := range vectors {
+		form, err := sign.ParseForm(v.Body)
+		check(t, err)
+		if c := commandOf(t, v.URL); expressible(c, form) {
+			byCommand[c] = append(byCommand[c], v)
+		} else {
+			left++
+			t.Logf("no form can express %s", v.Name)
+		}
+	}
+	shown := 0
+	for c, vectors := range byCommand {
+		d.builder(b, strings.ReplaceAll(c.Path(), "/", "-"))
+		for what, key := range map[string]*rsa.PrivateKey{"2048": testKey(), "4096": bigKey()} {
+			for kind, text := range map[string]string{"PKCS#1": pkcs1(key), "PKCS#8": pkcs8(t, key)} {
+				b.pasteKey(text)
+				for _, v := range vectors {
+					d.agrees(b, c, v, key, what+" "+kind)
+					shown++
+				}
+			}
+		}
+	}
+	t.Logf("%d vectors of %d, %d times in all", len(vectors)-left, len(vectors), shown)
+	if shown < 4*20 {
+		t.Errorf("only %d requests were shown", shown)
+	}
+}
+
+// agrees fills in one vector and compares every output.
+func (d *desk) agrees(b tab, c *spec.Command, v vector, key *rsa.PrivateKey, what string) {
+	b.t.Helper()
+	form, err := sign.ParseForm(v.Body)
+	check(b.t, err)
+	values := map[string]string{"url": v.URL, "login": v.OAuth["oauth_consumer_key"], "nonce": v.OAuth["oauth_nonce"], "timestamp": v.OAuth["oauth_timestamp"]}
+	b.set(values)
+	fields := make(map[string]string)
+	for _, u := range c.Params {
+		fields["f-"+u.Name] = ""
+	}
+	var inOrder []sign.Pair // as the table has them, which is how the builder writes the body
+	for _, u := range c.Params {
+		for _, p := range form {
+			if p.Name == u.Name {
+				fields["f-"+u.Name] = p.Value
+				inOrder = append(inOrder, p)
+			}
+		}
+	}
+	b.set(fields)
+	b.settled()
+	seconds, err := strconv.ParseInt(v.OAuth["oauth_timestamp"], 10, 64)
+	check(b.t, err)
+	header, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: v.URL, Form: inOrder},
+		sign.Credentials{ConsumerKey: v.OAuth["oauth_consumer_key"], Nonce: v.OAuth["oauth_nonce"], Timestamp: seconds}, key)
+	check(b.t, err)
+	report := sign.Explain(sign.Request{Method: http.MethodPost, URL: v.URL, Form: form, Authorization: header}, []*rsa.PublicKey{&key.PublicKey})
+	want := map[string]string{"out-normalized": report.NormalizedParams, "out-base": report.BaseString, "out-body": sign.EncodeForm(inOrder),
+		"out-header": header, "out-base64": report.OAuth.Signature}
+	if report.Failure != nil {
+		b.t.Fatal(report.Failure)
+	}
+	for id, text := range want {
+		if got := b.reads(id); strings.TrimSpace(got) != text {
+			b.t.Errorf("%s with %s: %s\n got %s\nwant %s", v.Name, what, id, got, text)
+		}
+	}
+}
+
+// replied waits for the reply and returns its fields.
+func (b tab) replied() map[string]string {
+	b.t.Helper()
+	b.until("there is a reply", `document.querySelector("#reply .reply-fields, #reply .note") !== null && document.getElementById("builder").getAttribute("aria-busy") === "false"`)
+	var rows [][2]string
+	b.run(`[...document.querySelectorAll("#reply .reply-fields tbody tr")].map(tr => [tr.cells[0].textContent, tr.cells[1].textContent])`, nil, &rows)
+	fields := make(map[string]string)
+	for _, row := range rows {
+		fields[row[0]] = row[1]
+	}
+	return fields
+}
+
+// Whoever has nothing makes a key in the page, pays, and asks how it stands: the
+// order goes over to the status by itself.
+func TestBuilderWithASandboxKeyPaysAndAsks(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	d.builder(b, "v4-payout")
+	b.do(chromedp.Click(css("#generate")))
+	b.until("the key is made", `document.getElementById("private-key-state").classList.contains("good")`)
+	b.settled()
+	b.do(chromedp.Click(css("#send")))
+	paid := b.replied()
+	if paid["type"] != "async-response" || paid["paynet-order-id"] == "" {
+		t.Fatalf("the payout: %v\n%s", paid, b.text())
+	}
+	for _, command := range []string{"v4/status", "v2/status"} {
+		b.do(chromedp.SetValue(css("#command"), "/docs/en/builder/"+strings.ReplaceAll(command, "/", "-")))
+		var none any
+		b.run(`(document.getElementById("command").dispatchEvent(new Event("change")), null)`, nil, &none)
+		b.until("the command is shown", `document.getElementById("command-part").dataset.title === "`+command+`"`)
+		b.settled()
+		b.do(chromedp.Click(css("#send")))
+		asked := b.replied()
+		if asked["type"] != "status-response" || asked["paynet-order-id"] != paid["paynet-order-id"] {
+			t.Errorf("%s: %v\n%s", command, asked, b.text())
+		}
+	}
+	if address, err := chromedp.Run(b.ctx, chromedp.Location()); err != nil || address != d.origin+"/docs/en/builder/v2-status" {
+		t.Errorf("the address is %s, %v", address, err)
+	}
+}
+
+// Every command of the table can be filled in with its example and is signed.
+func TestBuilderOfEveryCommandIsReadyToSend(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	for _, c := range spec.Commands {
+		d.builder(b, strings.ReplaceAll(c.Path(), "/", "-"))
+		if c.Auth == spec.OAuthRSA {
+			b.pasteKey(pkcs8(t, testKey()))
+		}
+		var state struct {
+			Disabled bool
+			Hint     string
+			Invalid  []string
+		}
+		b.run(`({Disabled: document.getElementById("send").disabled, Hint: document.getElementById("send-hint").textContent,
+			Invalid: [...document.querySelectorAll("[aria-invalid]")].map(e => e.id)})`, nil, &state)
+		if state.Disabled || len(state.Invalid) > 0 {
+			t.Errorf("%s: %+v", c.Path(), state)
+		}
+		if c.Auth == spec.Control {
+			d.controlAgrees(b, c)
+		}
+	}
+}
+
+// controlAgrees compares the string to sign and its sum with the table's formula.
+func (d *desk) controlAgrees(b tab, c *spec.Command) {
+	b.t.Helper()
+	var form []sign.Pair
+	b.run(`[...document.querySelectorAll("[data-field]")].map(f => ({Name: f.dataset.field, Value: f.querySelector("input, textarea").value})).filter(p => p.Value)`, nil, &form)
+	parts, text := strings.Join(c.SumParts("39915", form), ""), b.reads("out-text")
+	if !strings.HasPrefix(strings.TrimSpace(text), parts+"•") || strings.Contains(text, controlKey) {
+		b.t.Errorf("%s: the string to sign is %s, want %s and dots", c.Path(), text, parts)
+	}
+	if got, want := strings.TrimSpace(b.reads("out-control")), c.Control("39915", form, controlKey); got != want {
+		b.t.Errorf("%s: control %s, want %s", c.Path(), got, want)
+	}
+	b.do(chromedp.Click(css("#show-key")))
+	b.settled()
+	if text := b.reads("out-text"); strings.TrimSpace(text) != parts+controlKey {
+		b.t.Errorf("%s: with the key it is %s", c.Path(), text)
+	}
+}
+
+// A field says what is wrong with it, and what is tied together.
+func TestBuilderShowsProblemsAsOneTypes(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	d.builder(b, "v4-payout")
+	b.set(map[string]string{"f-amount": "10.421", "f-currency": "usd", "f-server_callback_url": "ftp://h", "f-notify_url": "https://h", "f-client_orderid": ""})
+	b.settled()
+	for id, want := range map[string]string{"p-currency": "Three capital letters", "p-server_callback_url": "absolute http", "p-client_orderid": "required",
+		"p-amount": "ISO 4217"} {
+		if got := b.reads(id); !strings.Contains(got, want) {
+			t.Errorf("%s says %q", id, got)
+		}
+	}
+	b.set(map[string]string{"f-currency": "USD"})
+	b.settled()
+	if got := b.reads("p-amount"); !strings.Contains(got, "At most 2 decimals") {
+		t.Errorf("the amount says %q", got)
+	}
+	b.set(map[string]string{"f-currency": "KWD", "f-server_callback_url": "https://h", "f-client_orderid": "1"})
+	b.settled()
+	if got := b.reads("p-amount") + b.reads("p-server_callback_url") + b.reads("p-client_orderid"); got != "" {
+		t.Errorf("what is right says %q", got)
+	}
+	if got := b.reads("send-hint"); !strings.Contains(got, "server_callback_url, notify_url exclude each other") {
+		t.Errorf("below the button stands %q", got)
+	}
+}
+
+// Other gateways are not called; the page says so.
+func TestBuilderCallsThisGatewayAlone(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	d.builder(b, "v4-payout")
+	b.pasteKey(pkcs8(t, testKey()))
+	for _, c := range []struct {
+		url      string
+		disabled bool
+	}{{d.origin + "/paynet/api/v4/payout/1", false}, {"https://gate.example.com/paynet/api/v4/payout/1", true}, {d.origin + "/docs/", true},
+		{d.origin + "/paynet/api", true}, {"http://u@" + strings.TrimPrefix(d.origin, "http://") + "/paynet/api/v4/payout/1", true}, {"", true}} {
+		b.set(map[string]string{"url": c.url})
+		b.settled()
+		disabled, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.getElementById("send").disabled`))
+		if err != nil || disabled != c.disabled {
+			t.Errorf("%s: disabled is %v, %v", c.url, disabled, err)
+		}
+	}
+}
