@@ -361,20 +361,25 @@ function openChecker(request) {
 
 /* Another command, on the same page: the key stays */
 
+let wanted = location.pathname; // the newest choice: an older one that arrives late is not shown
+
 async function showCommand(address, remember) {
+	wanted = address;
 	const page = await fetch(address, {credentials: "omit"});
+	if (wanted !== address) return;
 	if (!page.ok) {
 		location.assign(address);
 		return;
 	}
 	const other = new DOMParser().parseFromString(await page.text(), "text/html");
+	if (wanted !== address) return;
 	at("command-part").replaceWith(document.adoptNode(other.getElementById("command-part")));
 	data = readData(document);
 	document.title = other.title;
 	document.querySelector("h1").textContent = other.querySelector("h1").textContent;
 	for (const link of document.querySelectorAll(".languages a")) link.href = link.href.replace(/[^/]+$/, address.split("/").pop());
 	at("command").value = address;
-	if (remember) history.pushState(null, "", address);
+	if (remember && location.pathname !== address) history.pushState(null, "", address);
 	at("reply").replaceChildren();
 	setUpFields();
 	await update();
