@@ -243,3 +243,26 @@ func TestWideTablesOfGuidesAreCardsOnAPhone(t *testing.T) {
 		}
 	}
 }
+
+// guideLabel is what a guide prints bold.
+var guideLabel = regexp.MustCompile(`\*\*([^*]+)\*\*`)
+
+// The labels that the first guide tells to press are those of the builder.
+func TestFirstPayoutNamesTheBuildersLabels(t *testing.T) {
+	h := newHandler(t, sandbox)
+	for _, lang := range web.Languages() {
+		_, builder := get(t, h, folder+string(lang)+"/builder/v4-payout")
+		text := h.site.guides[0].text[lang]
+		_, steps, _ := strings.Cut(text, "\n1. ")
+		steps, _, _ = strings.Cut(steps, "\n## ")
+		labels := guideLabel.FindAllStringSubmatch(steps, -1)
+		for _, label := range labels {
+			if !strings.Contains(html.UnescapeString(builder), ">"+label[1]+"<") {
+				t.Errorf("in %s the builder has no %q", lang.Name(), label[1])
+			}
+		}
+		if len(labels) != 4 {
+			t.Errorf("in %s there are %d labels", lang.Name(), len(labels))
+		}
+	}
+}
