@@ -21,30 +21,30 @@ import (
 
 // cli is the whole command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
-	Demo    demoCmd    `cmd:"" help:"Run a sandbox, send a payout through it and show every exchange."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's tables up to date (serve does it too)."`
-	Backup  backupCmd  `cmd:"" help:"Copy the SQLite database while the gateway serves."`
-	Check   checkCmd   `cmd:"" help:"Look whether the books are in order, of this database or of a backup."`
-	Keygen  keygenCmd  `cmd:"" help:"Make an RSA key pair for signing requests."`
+	Serve   serveCmd   `cmd:"" group:"run" help:"Run the gateway."`
+	Demo    demoCmd    `cmd:"" group:"call" help:"Run a sandbox, send a payout through it and show every exchange."`
+	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database's tables up to date (serve does it too)."`
+	Backup  backupCmd  `cmd:"" group:"run" help:"Copy the SQLite database while the gateway serves."`
+	Check   checkCmd   `cmd:"" group:"run" help:"Look whether the books are in order, of this database or of a backup."`
+	Keygen  keygenCmd  `cmd:"" group:"call" help:"Make an RSA key pair for signing requests."`
 
-	Party    partyCmd    `cmd:"" help:"Connecting Parties: who may call, and with which keys."`
-	Project  projectCmd  `cmd:"" help:"Projects: sets of endpoints under one name."`
-	Gate     gateCmd     `cmd:"" help:"Gates: accounts at payment rails."`
-	Endpoint endpointCmd `cmd:"" help:"Endpoints: the terminals that requests name in their URL."`
-	Group    groupCmd    `cmd:"" help:"Endpoint groups: endpoints of several currencies under one id."`
+	Party    partyCmd    `cmd:"" group:"run" help:"Connecting Parties: who may call, and with which keys."`
+	Project  projectCmd  `cmd:"" group:"run" help:"Projects: sets of endpoints under one name."`
+	Gate     gateCmd     `cmd:"" group:"run" help:"Gates: accounts at payment rails."`
+	Endpoint endpointCmd `cmd:"" group:"run" help:"Endpoints: the terminals that requests name in their URL."`
+	Group    groupCmd    `cmd:"" group:"run" help:"Endpoint groups: endpoints of several currencies under one id."`
 
-	Card    cardCmd    `cmd:"" help:"Card references: registered cards of a party."`
-	Order   orderCmd   `cmd:"" help:"Orders and their whole history."`
-	Vault   vaultCmd   `cmd:"" help:"The master key: its keys, and their rotation."`
-	OAuth   oauthCmd   `cmd:"" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
-	Control controlCmd `cmd:"" help:"Compute SHA-1 control sums."`
+	Card    cardCmd    `cmd:"" group:"run" help:"Card references: registered cards of a party."`
+	Order   orderCmd   `cmd:"" group:"run" help:"Orders and their whole history."`
+	Vault   vaultCmd   `cmd:"" group:"run" help:"The master key: its keys, and their rotation."`
+	OAuth   oauthCmd   `cmd:"" group:"call" name:"oauth" help:"Sign and verify requests (OAuth 1.0a RSA-SHA256)."`
+	Control controlCmd `cmd:"" group:"call" help:"Compute SHA-1 control sums."`
 
-	Send           sendCmd           `cmd:"" help:"Sign and send any command of the API, and print the reply."`
-	Status         statusCmd         `cmd:"" help:"Ask where an order stands."`
-	Listen         listenCmd         `cmd:"" help:"Receive callbacks and final redirects, verify and print them."`
-	VerifyCallback verifyCallbackCmd `cmd:"" help:"Verify the control sum of a callback or final redirect."`
-	Scenarios      scenariosCmd      `cmd:"" help:"List the simulator's test accounts, phones and cards."`
+	Send           sendCmd           `cmd:"" group:"call" help:"Sign and send any command of the API, and print the reply."`
+	Status         statusCmd         `cmd:"" group:"call" help:"Ask where an order stands."`
+	Listen         listenCmd         `cmd:"" group:"call" help:"Receive callbacks and final redirects, verify and print them."`
+	VerifyCallback verifyCallbackCmd `cmd:"" group:"call" help:"Verify the control sum of a callback or final redirect."`
+	Scenarios      scenariosCmd      `cmd:"" group:"call" help:"List the simulator's test accounts, phones and cards."`
 
 	Completion completionCmd `cmd:"" help:"Print a script that completes command lines in a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a command line, for the script of payoutd completion."`
@@ -114,6 +114,7 @@ func runAPI(ctx context.Context, args []string, t terminal, commands api) (code 
 		kong.Description("A self-hosted payout gateway for the public paynet v2/v4 wire format.\n\n"+
 			"Where the help of a flag says env, it can also be set in the environment."),
 		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exit = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ExplicitGroups([]kong.Group{{Key: "run", Title: "To run a gateway:"}, {Key: "call", Title: "To call a gateway:"}}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, commands))
 	if err != nil {
 		fmt.Fprintln(t.err, "payoutd:", err)
