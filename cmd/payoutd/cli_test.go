@@ -376,7 +376,10 @@ func TestControlSumsAreTheDocumentationsAndHideTheKey(t *testing.T) {
 
 func TestControlKeyFromTheEnvironmentIsNotInTheHelp(t *testing.T) {
 	t.Setenv("PAYOUTD_CONTROL_KEY", testControl)
-	for _, args := range [][]string{{"control", "status", "--help"}, {"party", "add", "--help"}, {"control", "status"}, {"control", "status", "--login", "a", "--client-orderid", "b"}} {
+	for _, args := range [][]string{{"control", "status", "--help"}, {"party", "add", "--help"}, {"control", "status"}, {"control", "status", "--login", "a", "--client-orderid", "b"},
+		{"send", "--help"}, {"status", "--help"}, {"listen", "--help"}, {"verify-callback", "--help"}, {"verify-callback", "status=approved&orderid=1&client_orderid=2&control=3"},
+		{"send", "sale", "--example", "--dry-run"}, {"send", "sale", "--example", "--dry-run", "--json"}, {"status", "a", "--by-control", "--url", "http://127.0.0.1:1/paynet"},
+		{"listen", "--listen", "nowhere"}} {
 		if r := execute(t.Context(), "", args...); strings.Contains(r.out+r.err, testControl) {
 			t.Errorf("%q shows the key: %s%s", args, r.out, r.err)
 		}
