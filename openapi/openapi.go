@@ -92,16 +92,12 @@ var introduction = text(`Requests are forms in UTF-8, sent by POST. A name that 
 
 Replies are written as a form by default: ´name=value´, a line feed, ´&name=value´, a line feed, and so on, with HTTP 200 also for refusals. Send ´Accept: application/vnd.pay+json´ for JSON and HTTP statuses that tell refusals apart. Look at ´type´ before anything else.
 
-A reply says that a request was accepted. How the order ended is told by the status command, by the callback and by the final redirect.
-
-A request that is repeated with the same ´client_orderid´ and the same values gets the order that the first one made: after a lost answer, repeat it.`,
+A reply says that a request was accepted. How the order ended is told by the status command, by the callback and by the final redirect.`,
 	`Запросы передаются методом POST в виде формы в UTF-8. Имена, которых у команды нет, игнорируются; пустое значение равносильно отсутствию параметра, поэтому его лучше не отправлять. Длина считается в символах.
 
 По умолчанию ответ тоже записан как форма: ´имя=значение´, перевод строки, ´&имя=значение´, перевод строки и так далее; HTTP-статус 200 и у отказов. С заголовком ´Accept: application/vnd.pay+json´ ответ будет в JSON, а отказы отличаются HTTP-статусом. Прежде всего смотрите на ´type´.
 
-Ответ говорит о том, что запрос принят. Чем закончился заказ, сообщают команда status, обратный вызов и итоговый редирект.
-
-Повторный запрос с тем же ´client_orderid´ и теми же значениями получает заказ, созданный первым: если ответ потерялся, повторите запрос.`)
+Ответ говорит о том, что запрос принят. Чем закончился заказ, сообщают команда status, обратный вызов и итоговый редирект.`)
 
 // markdown writes the quotes of code, which a raw string cannot hold.
 func markdown(s string) string { return strings.ReplaceAll(s, "´", "`") }

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -67,6 +68,7 @@ func (w *writer) operation(c *spec.Command, suffix string, id int64) object {
 		"description", w.describe(c),
 		"security", security,
 		"x-control-sum", controlParts(c),
+		"x-repeat", cmp.Or(string(c.Repeat), "acts"),
 		"requestBody", obj("required", true, "content", obj(formType, obj(
 			"schema", ref("schemas", name+"Request"),
 			"example", example(c, id)))),
@@ -75,9 +77,8 @@ func (w *writer) operation(c *spec.Command, suffix string, id int64) object {
 	)
 }
 
-// describe tells what a command's table says beside its parameters; nil when that
-// is nothing.
-func (w *writer) describe(c *spec.Command) any {
+// describe tells what a command's table says beside its parameters.
+func (w *writer) describe(c *spec.Command) string {
 	var paragraphs []string
 	for _, rule := range c.Rules {
 		paragraphs = append(paragraphs, w.in(rule.Doc))
@@ -88,9 +89,7 @@ func (w *writer) describe(c *spec.Command) any {
 	if c.Auth == spec.Control {
 		paragraphs = append(paragraphs, w.in(controlText(c)))
 	}
-	if paragraphs == nil {
-		return nil
-	}
+	paragraphs = append(paragraphs, w.in(repeatText(c.Repeat)))
 	return markdown(strings.Join(paragraphs, "\n\n"))
 }
 
@@ -98,8 +97,8 @@ func (w *writer) describe(c *spec.Command) any {
 func afterText(a *spec.After) payout.Text {
 	path := "´" + a.Command.Path() + "´"
 	if a.Gives != nil {
-		return text(fmt.Sprintf("Send ´%s´ as the reply of %s gave ´%s´.", a.Takes.Name, path, a.Gives.Name),
-			fmt.Sprintf("В ´%s´ передаётся ´%s´ из ответа %s.", a.Takes.Name, a.Gives.Name, path))
+		return text(fmt.Sprintf("´%s´ is the ´%s´ that %s has given.", a.Takes.Name, a.Gives.Name, path),
+			fmt.Sprintf("´%s´ — это ´%s´ из ответа %s.", a.Takes.Name, a.Gives.Name, path))
 	}
 	t := text(fmt.Sprintf("It is about an order, such as one of %s.", path), fmt.Sprintf("Относится к заказу, например созданному %s.", path))
 	if a.Stage != "" {
@@ -108,6 +107,18 @@ func afterText(a *spec.After) payout.Text {
 		t.RU += fmt.Sprintf(" Его ´order-stage´ должна быть ´%s´.", stage)
 	}
 	return t
+}
+
+// repeatText says what becomes of a request that is sent again, with a new nonce.
+func repeatText(r spec.Repeat) payout.Text {
+	switch r {
+	case spec.RepeatReads:
+		return text("It changes nothing, and may be repeated.", "Команда ничего не меняет, её можно повторять.")
+	case spec.RepeatReplays:
+		return text("Repeated with the same ´client_orderid´ and values, it is answered as the first time, unless the endpoint allows repeats: after a lost answer, repeat it.",
+			"Повторный запрос с тем же ´client_orderid´ и теми же значениями получает тот же ответ, если только точка входа не разрешает повторы: если ответ потерялся, повторите запрос.")
+	}
+	return text("Repeated, it may act a second time.", "Повторный запрос может сработать ещё раз.")
 }
 
 // controlText says what a control sum is made of.

@@ -192,7 +192,7 @@ func (w *writer) status() object {
 // orderStage describes the stages; each transaction type has its own words for them.
 func (w *writer) orderStage() object {
 	var b strings.Builder
-	b.WriteString(w.in(text("Where the order stands: the transaction type, ´_´ and one of:", "Где находится заказ: тип транзакции, ´_´ и одно из:")))
+	b.WriteString(w.in(text("Where the order stands: a word for the transaction type, such as ´payout´, ´_´ and one of:", "Где находится заказ: слово для типа транзакции, например ´payout´, ´_´ и одно из:")))
 	var suffixes []string
 	for _, row := range payout.Stages() {
 		if slices.Contains(suffixes, row.Suffix) {
