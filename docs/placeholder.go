@@ -225,7 +225,7 @@ func (x *expansion) find(text string) (placeholder, *spec.Command, error) {
 	text = strings.TrimSpace(text)
 	name, argument, _ := strings.Cut(text, " ")
 	p, ok := x.known[name]
-	if whole, is := x.known[text]; is { // a name with a blank, such as diagram stages
+	if whole, is := x.known[text]; is && !whole.command { // a name with a blank, such as diagram stages
 		return whole, nil, nil
 	}
 	if !ok {

@@ -159,7 +159,7 @@ func TestDocsWithoutJavaScript(t *testing.T) {
 
 // docsPages has one page of each type.
 var docsPages = []string{"", "commands/v4-payout", "commands/v2-sale", "commands/v2-status", "reference/errors", "reference/stages", "reference/callback",
-	"reference/scenarios", "none"}
+	"reference/scenarios", "reference/glossary", "guides/authentication", "guides/payout-form", "builder/v4-payout", "checker", "none"}
 
 // No page type breaks a serious or critical rule of axe-core, in both languages,
 // light and dark, on a phone, and once on a desktop; none is wider than the phone.
