@@ -145,7 +145,7 @@ func TestExampleSaysWhetherItIsAccepted(t *testing.T) {
 		}
 	}
 	orderid := []sign.Pair{{Name: "orderid", Value: "1000777"}, {Name: "client_orderid", Value: "PREPARED"}}
-	const accepted, stranger, control = "and it is accepted", "with a key that no gateway knows", "with a word in place of the control key"
+	const accepted, stranger, control = "and it is accepted, once", "with a key that no gateway knows", "with a word in place of the control key"
 	for _, test := range []struct {
 		name    string
 		change  func(*Handler)

@@ -31,7 +31,11 @@ func (h *Handler) homeLinks(v *visit, s section) []homeLink {
 	var all []homeLink
 	for _, p := range h.site.pages {
 		if p.section == s && !p.unlisted {
-			all = append(all, homeLink{p.title, p.summary, v.root() + p.path})
+			link := homeLink{p.title, p.summary, v.root() + p.path}
+			if p.menu != (spec.Text{}) {
+				link.Title = p.menu
+			}
+			all = append(all, link)
 		}
 	}
 	return all
