@@ -17,7 +17,7 @@ var floors = [][]string{
 	{"spec", "vault"},
 	{"storage", "processor", "callback", "web", "diagram", "client"},
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest", "gen/client", "openapi", "postman"},
-	{"api", "payoutform", "docs"},
+	{"api", "payoutform", "panel", "docs"},
 	{"server"},
 	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys", "foreign", "server/servertest"},
 }

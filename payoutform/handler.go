@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -425,18 +423,6 @@ func (h *Handler) sameSite(r *http.Request) error {
 	return nil
 }
 
-// remoteAddress is the browser's address without the port: behind a proxy the
-// last one that its header names, which the proxy itself has written.
 func (h *Handler) remoteAddress(r *http.Request) string {
-	if values := r.Header.Values(h.AddressHeader); h.AddressHeader != "" && len(values) > 0 {
-		last := values[len(values)-1]
-		if addr, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
-			return addr.WithZone("").String()
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
+	return web.RemoteAddress(r, h.AddressHeader)
 }

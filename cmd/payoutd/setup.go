@@ -72,11 +72,12 @@ func onOff(enabled bool) string {
 }
 
 type partyCmd struct {
-	Add     partyAddCmd  `cmd:"" help:"Add a Connecting Party; prints its control key once."`
-	List    partyListCmd `cmd:"" help:"List the Connecting Parties and their keys."`
-	Key     partyKeyCmd  `cmd:"" help:"Add, enable or disable public keys of a party."`
-	Enable  partyOnCmd   `cmd:"" help:"Let a disabled party call again."`
-	Disable partyOffCmd  `cmd:"" help:"Refuse all requests of a party."`
+	Add     partyAddCmd   `cmd:"" help:"Add a Connecting Party; prints its control key once."`
+	List    partyListCmd  `cmd:"" help:"List the Connecting Parties and their keys."`
+	Key     partyKeyCmd   `cmd:"" help:"Add, enable or disable public keys of a party."`
+	Token   partyTokenCmd `cmd:"" help:"Make, list or revoke tokens for a party's integration panel."`
+	Enable  partyOnCmd    `cmd:"" help:"Let a disabled party call again."`
+	Disable partyOffCmd   `cmd:"" help:"Refuse all requests of a party."`
 }
 
 type partyAddCmd struct {
