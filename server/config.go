@@ -43,6 +43,7 @@ type Config struct {
 	AddressHeader   string        // header in which a proxy tells a browser's address, such as X-Forwarded-For; empty: none
 	FrameAncestors  []string      // origins that may show the pages in a frame; empty: none
 	NoDocs          bool          // the documentation at /docs/ is not served
+	NoPanel         bool          // the integration panel at /panel/ is not served, and no journal kept for it
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s

@@ -25,6 +25,7 @@ import (
 	"payout/callback"
 	"payout/docs"
 	"payout/gateway"
+	"payout/panel"
 	"payout/payoutform"
 	"payout/storage"
 	"payout/vault"
@@ -73,6 +74,7 @@ type server struct {
 	tls     *tls.Config // of the main door, or nil
 	pages   *payoutform.Handler
 	docs    *docs.Handler      // nil: not served
+	panel   *panel.Handler     // nil: not served
 	sandbox *sandbox           // nil: it is none for integrators
 	stopped context.CancelFunc // ends what pages stream
 	ready   atomic.Bool
@@ -121,14 +123,14 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
 		Settings: gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
-			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery},
+			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery, NoJournal: c.NoPanel},
 		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
 	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
 	if err := s.openPages(); err != nil {
 		return nil, err
 	}
-	if err := s.openDocs(); err != nil {
+	if err := errors.Join(s.openDocs(), s.openPanel()); err != nil {
 		return nil, err
 	}
 	return s, s.gateway.Reload(ctx)
@@ -144,6 +146,16 @@ func (s *server) openDocs() error {
 		s.docs.Example, s.docs.SignUp, s.docs.Prepare = &s.sandbox.merchant, s.signUp, s.sandbox.prepare
 	}
 	return s.docs.Open()
+}
+
+// openPanel makes the integration panel ready.
+func (s *server) openPanel() error {
+	if s.config.NoPanel {
+		return nil
+	}
+	s.panel = &panel.Handler{Gateway: s.gateway, PublicURL: s.config.PublicURL, AddressHeader: s.config.AddressHeader, Window: s.config.Window,
+		Location: s.zone, Docs: !s.config.NoDocs, Log: s.log}
+	return s.panel.Open()
 }
 
 // openPages makes the Receiver's door ready.
@@ -290,6 +302,8 @@ func (s *server) handler() http.Handler {
 			s.pages.ServeHTTP(w, r)
 		case s.docs != nil && s.docs.Serves(r.URL.Path):
 			s.docs.ServeHTTP(w, r)
+		case s.panel != nil && s.panel.Serves(r.URL.Path):
+			s.panel.ServeHTTP(w, r)
 		case r.URL.Path == "/healthz":
 			fmt.Fprintln(w, "ok")
 		case r.URL.Path == "/readyz":

@@ -31,6 +31,7 @@ type serveCmd struct {
 	SBPBanks        string        `name:"sbp-banks" env:"PAYOUTD_SBP_BANKS" placeholder:"FILE" help:"CSV file of the SBP banks, two columns: number and name (default: a small sample; env $$${env})."`
 	AddressHeader   string        `env:"PAYOUTD_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy tells a browser's address, such as X-Forwarded-For; the limits on forms count by it (default: no proxy; env $$${env})."`
 	FrameAncestors  []string      `env:"PAYOUTD_FRAME_ANCESTORS" placeholder:"ORIGIN" help:"Sites that may show the Receiver's pages in a frame (default: none; env $$${env})."`
+	Panel           bool          `default:"true" negatable:"" env:"PAYOUTD_PANEL" help:"Serve the integration panel at /panel/, to those who have a token: payoutd party token (default: yes; env $$${env})."`
 	Docs            bool          `default:"true" negatable:"" env:"PAYOUTD_DOCS" help:"Serve the documentation at /docs/ (default: yes; env $$${env})."`
 	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
@@ -56,7 +57,7 @@ func (c serveCmd) config() (server.Config, error) {
 		Sandbox: c.Sandbox, SandboxKey: sandboxKey, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
-		NoDocs: !c.Docs, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}, nil
+		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}, nil
 }
 
 // Run serves until the process is told to stop.
