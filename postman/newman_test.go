@@ -188,7 +188,7 @@ func TestControlSumsHaveTheDecimalsOfTheCurrency(t *testing.T) {
 	with := func(amount, currency string) []byte {
 		text := sale
 		for name, value := range map[string]string{"amount": amount, "currency": currency} {
-			pair := regexp.MustCompile(`("key": "` + name + `",\s+"value": )"[^"]+"`)
+			pair := regexp.MustCompile(`("key":"` + name + `",\s*"value":\s*)"[^"]+"`)
 			if !pair.Match(text) {
 				t.Fatalf("there is no %s", name)
 			}

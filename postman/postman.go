@@ -98,7 +98,7 @@ var oauth = auth{Type: "oauth1", OAuth1: []setting{
 var noAuth = auth{Type: "noauth"}
 
 // Collection has a folder for each command and one for requests that are
-// refused. The same tables make the same bytes.
+// refused, as JSON on one line. The same tables make the same bytes.
 func Collection(commands []*spec.Command, install Install) ([]byte, error) {
 	p := newPlan(commands, install)
 	for _, c := range commands {
@@ -131,7 +131,6 @@ func (p *plan) encode(name, description string, items []any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", " ")
 	err := encoder.Encode(collection{Info: info{Name: name, Description: description, Schema: schemaURL}, Items: items, Auth: oauth, Variable: p.variables()})
 	return b.Bytes(), err
 }
