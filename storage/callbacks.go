@@ -33,13 +33,14 @@ func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int
 	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
 		found = found[:0]
 		// Not SKIP LOCKED, which window functions exclude: of two nodes that choose the same
-		// row, the second waits, sees the new due_us and leaves the row.
+		// row, the second waits, sees the new due_us and leaves the row. The plus keeps
+		// the index of due callbacks for the inner query: what was chosen is found by id.
 		return readAll(ctx, tx, func(r rows) error {
 			var c row
 			err := r.Scan(&c.ID, &c.OrderID, &c.Receiver, &c.url, &c.Attempts, &c.State)
 			found = append(found, c)
 			return err
-		}, `UPDATE callbacks SET due_us = $1, leased_us = $1 WHERE due_us > 0 AND due_us <= $2 AND id IN (
+		}, `UPDATE callbacks SET due_us = $1, leased_us = $1 WHERE +due_us > 0 AND +due_us <= $2 AND id IN (
 				SELECT id FROM (
 					SELECT id, due_us, row_number() OVER (PARTITION BY receiver ORDER BY due_us, id) AS place
 					FROM (SELECT id, receiver, due_us FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`

@@ -89,3 +89,18 @@ func BookRules() (rules []string) {
 	}
 	return append(rules, ruleSealed, ruleOwed)
 }
+
+// Tables lists the tables of a database.
+func Tables(ctx context.Context, db *DB) (names []string, err error) {
+	kind := ""
+	if _, ok := db.engine.(*sqliteEngine); ok {
+		kind = " WHERE type = 'table'"
+	}
+	err = readAll(ctx, db.engine.reader(), func(r rows) error {
+		var name string
+		err := r.Scan(&name)
+		names = append(names, name)
+		return err
+	}, "SELECT name FROM {{tables}}"+kind)
+	return names, err
+}
