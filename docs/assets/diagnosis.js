@@ -42,6 +42,7 @@ export function guesses(request, report) {
 	add("not-encoded", encode(method) + "&" + encode(url) + "&" + right);
 	params("values-not-encoded", [...list].sort(comparePairs).map(p => p.name + "=" + p.value).join("&"));
 	params("encoded-twice", written(changed(list, encode)));
+	params("encoded-twice", written(list, t => encode(encode(t))));
 	params("plus", written(list, plus));
 	add("plus-outside", encode(method) + "&" + encode(url) + "&" + plus(right));
 	add("lower-hex", lower(joinBase(method, url, right)));
@@ -151,12 +152,12 @@ export function firstDifference(a, b) {
 
 // differences are {fact, ours, theirs} and {fact, name} of parameters.
 function differences(theirs, report) {
-	const parts = theirs.split("&"), right = report.base.split("&"), facts = [];
+	const parts = theirs.trim().split("&"), right = report.base.split("&"), facts = [];
 	if (theirs !== theirs.trim()) facts.push({fact: "blank"});
 	if (parts.length !== 3) return [...facts, {fact: "parts", theirs: String(parts.length)}];
 	const decoded = text => { try { return decodeURIComponent(text); } catch { return text; } };
 	for (const [i, fact] of ["method", "url"].entries()) {
-		if (parts[i].trim() !== right[i]) facts.push({fact, ours: decoded(right[i]), theirs: decoded(parts[i])});
+		if (parts[i] !== right[i]) facts.push({fact, ours: decoded(right[i]), theirs: decoded(parts[i])});
 	}
 	const left = parseForm(decoded(parts[2])).pairs.map(p => ({...p}));
 	for (const p of report.list) {
