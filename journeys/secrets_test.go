@@ -255,6 +255,7 @@ func (d *desk) useInEveryWay(b tab, w *wire) {
 	d.lookAtChecker(b, <-opened, w)
 	click("keep")
 	b.do(chromedp.SendKeys(css("#search"), "nonce"))
+	b.until("the search finds something", `document.querySelector("#found .found") !== null`)
 	b.set(map[string]string{"search": ""}) // what it found lies over the button
 	b.set(map[string]string{"login": "nobody", "f-order_desc": "Тест", "url": "https://elsewhere.example/paynet/api/v4/payout/1"})
 	b.set(map[string]string{"url": d.origin + "/paynet/api/v4/payout/39915"})

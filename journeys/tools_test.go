@@ -2,9 +2,13 @@ package journeys
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -18,6 +22,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"payout/docs"
 	"payout/server"
 	"payout/sign"
 	"payout/spec"
@@ -234,14 +239,18 @@ func (d *desk) agrees(b tab, c *spec.Command, v vector, key *rsa.PrivateKey, wha
 		sign.Credentials{ConsumerKey: v.OAuth["oauth_consumer_key"], Nonce: v.OAuth["oauth_nonce"], Timestamp: seconds}, key)
 	check(b.t, err)
 	report := sign.Explain(sign.Request{Method: http.MethodPost, URL: v.URL, Form: form, Authorization: header}, []*rsa.PublicKey{&key.PublicKey})
-	want := map[string]string{"out-normalized": report.NormalizedParams, "out-base": report.BaseString, "out-body": sign.EncodeForm(inOrder),
-		"out-header": header, "out-base64": report.OAuth.Signature}
 	if report.Failure != nil {
 		b.t.Fatal(report.Failure)
 	}
+	signature, err := base64.StdEncoding.DecodeString(report.OAuth.Signature)
+	check(b.t, err)
+	want := map[string]string{"out-normalized": report.NormalizedParams, "out-base": report.BaseString, "out-body": sign.EncodeForm(inOrder),
+		"out-header": header, "out-base64": report.OAuth.Signature, "out-hex": hex.EncodeToString(signature)}
+	var got map[string]string
+	b.run(`Object.fromEntries([...document.querySelectorAll("[id^=out-]")].map(e => [e.id, e.textContent.trim()]))`, nil, &got)
 	for id, text := range want {
-		if got := b.reads(id); strings.TrimSpace(got) != text {
-			b.t.Errorf("%s with %s: %s\n got %s\nwant %s", v.Name, what, id, got, text)
+		if got[id] != text {
+			b.t.Errorf("%s with %s: %s\n got %s\nwant %s", v.Name, what, id, got[id], text)
 		}
 	}
 }
@@ -373,5 +382,159 @@ func TestBuilderCallsThisGatewayAlone(t *testing.T) {
 		if err != nil || disabled != c.disabled {
 			t.Errorf("%s: disabled is %v, %v", c.url, disabled, err)
 		}
+	}
+}
+
+// violations runs axe-core on the page as it is, on what is serious or critical.
+func (b tab) violations(script, what string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script+";true"))
+	check(b.t, err)
+	var found []violation
+	b.run(`axe.run().then(r => r.violations)`, nil, &found)
+	for _, v := range found {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			b.t.Errorf("%s: %s: %s: %s", what, v.Impact, v.Help, v.Nodes[0].HTML)
+		}
+	}
+	b.fits()
+}
+
+// Builder and checker are for everybody: in both languages, light and dark, on a
+// phone, with problems, with a reply, with a verdict.
+func TestToolsAreAccessible(t *testing.T) {
+	script, d, b := axe(t), newDesk(t, nil), newTab(t)
+	header, _, _ := signedBy(t, mistakeURL, mistakes[3].base)
+	raw := "POST /paynet/api/v4/payout/39915?b=2&a=1 HTTP/1.1\r\nHost: gate.example.com:8443\r\nAuthorization: " + header + "\r\n\r\n" + sign.EncodeForm(mistakeForm)
+	b.narrow()
+	for _, lang := range []string{"en", "ru"} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.prefers(scheme)
+			what := func(state string) string { return state + " in " + lang + ", " + scheme }
+			b.do(chromedp.Navigate(d.origin + "/docs/" + lang + "/builder/v4-transfer-by-ref"))
+			b.settled()
+			var none any
+			b.run(`(document.querySelectorAll("details").forEach(e => { e.open = true; }), null)`, nil, &none)
+			b.set(map[string]string{"f-amount": "x", "private-key": "nonsense", "f-destination-card-ref-id": "1"})
+			b.until("the key is refused", `document.getElementById("private-key-state").classList.contains("bad")`)
+			b.settled()
+			b.violations(script, what("builder with problems"))
+			b.pasteKey(pkcs8(t, testKey()))
+			b.set(map[string]string{"f-amount": "10"})
+			b.settled()
+			b.do(chromedp.Click(css("#send")))
+			b.until("there is a reply", `document.querySelector("#reply table") !== null`)
+			b.violations(script, what("builder with a reply"))
+			b.do(chromedp.Click(css("#keep")), chromedp.Click(css("#send")))
+			b.until("it is denied", `document.querySelector("#to-checker") !== null`)
+			b.violations(script, what("builder with a denial"))
+			b.do(chromedp.Navigate(d.origin + "/docs/" + lang + "/checker"))
+			b.judged()
+			b.set(map[string]string{"raw": raw, "public-key": pemOfPublic(t, &testKey().PublicKey)})
+			b.until("the mistake is found", `document.getElementById("cause") !== null`)
+			b.violations(script, what("checker with a verdict"))
+		}
+	}
+}
+
+// Everything can be reached and used without a mouse.
+func TestBuilderByKeyboard(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	d.builder(b, "v4-payout")
+	b.do(chromedp.Focus(css("#generate")), chromedp.KeyEvent("\r"))
+	b.until("the key is made", `document.getElementById("private-key-state").classList.contains("good")`)
+	b.settled()
+	reached := make(map[string]bool)
+	b.do(chromedp.Focus(css("#command")))
+	for range 200 {
+		b.do(chromedp.KeyEvent("\t"))
+		id, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.activeElement.id || document.activeElement.textContent.trim()`))
+		check(t, err)
+		reached[id] = true
+		if id == "send" {
+			break
+		}
+	}
+	for _, id := range []string{"generate", "login", "private-key", "private-key-file", "key-download", "key-forget", "nonce", "nonce-new", "timestamp", "keep", "url",
+		"f-client_orderid", "f-amount", "example", "clear", "send"} {
+		if !reached[id] {
+			t.Errorf("the tabulator never reaches %s: %v", id, reached)
+		}
+	}
+	b.do(chromedp.KeyEvent("\r"))
+	if fields := b.replied(); fields["type"] != "async-response" {
+		t.Errorf("%v\n%s", fields, b.text())
+	}
+}
+
+// Without JavaScript the pages say so, and name the command that does the same.
+func TestToolsWithoutJavaScript(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	b.withoutJavaScript()
+	for path, want := range map[string]string{"builder/v4-payout": "payoutd oauth sign", "checker": "payoutd oauth verify"} {
+		b.do(chromedp.Navigate(d.origin + "/docs/en/" + path))
+		if text := b.text(); !strings.Contains(text, want) || !strings.Contains(text, "needs JavaScript") {
+			t.Errorf("%s does not name %s", path, want)
+		}
+	}
+}
+
+// A command that is only in the list of commands has a builder that works.
+func TestBuilderOfACommandThatIsOnlyInTheTable(t *testing.T) {
+	colour := &spec.Param{Name: "colour_of_money", Kind: spec.Digits, Min: 2, Max: 7, Doc: spec.T("Its colour.", "Её цвет."), Sample: "4711"}
+	signed := &spec.Command{Version: 4, Name: "paint", Auth: spec.OAuthRSA, Group: true, Doc: spec.T("Paints money.", "Красит деньги."),
+		Params: []spec.Use{{Param: spec.ClientOrderID, Need: spec.Required}, {Param: colour, Need: spec.Required}}, Reply: spec.AsyncReply}
+	summed := &spec.Command{Version: 2, Name: "paint", Auth: spec.Control, Doc: spec.T("Paints money.", "Красит деньги."),
+		Params: []spec.Use{{Param: spec.Login, Need: spec.Required}, {Param: colour, Need: spec.Required}, {Param: spec.ControlSum, Need: spec.Required}},
+		Sum:    []spec.SumPart{spec.SumID, "colour_of_money", "login"}, Reply: spec.AsyncReply}
+	h := &docs.Handler{Commands: []*spec.Command{signed, summed}, ContextPath: "/paynet", Now: time.Now, Nonce: rand.Text, Log: slog.New(slog.DiscardHandler)}
+	check(t, h.Open())
+	s := httptest.NewServer(h)
+	defer s.Close()
+	d, b := &desk{origin: s.URL}, newTab(t)
+	d.builder(b, "v4-paint")
+	b.pasteKey(pkcs8(t, testKey()))
+	b.set(map[string]string{"f-colour_of_money": "1", "f-client_orderid": "order 1"})
+	b.settled()
+	if got := b.reads("p-colour_of_money"); !strings.Contains(got, "At least 2") {
+		t.Errorf("the field says %q", got)
+	}
+	b.set(map[string]string{"f-colour_of_money": "4712"})
+	b.settled()
+	form := []sign.Pair{{Name: "client_orderid", Value: "order 1"}, {Name: "colour_of_money", Value: "4712"}}
+	address := s.URL + "/paynet/api/v4/paint/" + spec.FieldEndpoint.Sample
+	report := sign.Explain(sign.Request{Method: http.MethodPost, URL: address, Form: form, Authorization: strings.TrimSpace(b.reads("out-header"))},
+		[]*rsa.PublicKey{&testKey().PublicKey})
+	if report.Failure != nil || strings.TrimSpace(b.reads("out-base")) != report.BaseString {
+		t.Errorf("%v: %s", report.Failure, b.reads("out-base"))
+	}
+	d.builder(b, "v2-paint")
+	b.set(map[string]string{"login": "painter", "control-key": controlKey})
+	b.settled()
+	want := sign.Control(spec.FieldEndpoint.Sample, "4711", "painter", controlKey)
+	if got := strings.TrimSpace(b.reads("out-control")); got != want {
+		t.Errorf("control %s, want %s", got, want)
+	}
+}
+
+// Where the browser does not sign, on plain http of another machine, the page says
+// so, and shows all that it can.
+func TestBuilderWithoutWebCryptoSaysSo(t *testing.T) {
+	d, b := newDesk(t, func(path string, _ http.Header, content []byte) []byte {
+		if strings.HasSuffix(path, "/sign.js") {
+			return append([]byte("Object.defineProperty(Crypto.prototype, \"subtle\", {value: undefined});\n"), content...)
+		}
+		return content
+	}), newTab(t)
+	d.builder(b, "v4-payout")
+	b.set(map[string]string{"private-key": pkcs8(t, testKey())})
+	b.until("the key is refused", `document.getElementById("private-key-state").classList.contains("bad")`)
+	b.settled()
+	if text := b.reads("private-key-state"); !strings.Contains(text, "https") {
+		t.Errorf("the key's line says %q", text)
+	}
+	b.do(chromedp.WaitVisible(css("#insecure")))
+	if got := b.reads("out-base"); !strings.HasPrefix(strings.TrimSpace(got), "POST&http%3A%2F%2F127.0.0.1") {
+		t.Errorf("the base string is %q", got)
 	}
 }

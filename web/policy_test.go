@@ -63,3 +63,19 @@ func TestPolicyKeepsThePageToItself(t *testing.T) {
 		t.Error("the page may do too much")
 	}
 }
+
+func TestPrivatePagesHaveNoFormsAndTellNoReferrer(t *testing.T) {
+	for _, c := range []struct {
+		policy          Policy
+		forms, referrer string
+	}{
+		{Policy{Private: true, FormAction: []string{"https://h.example/x"}}, "form-action 'none';", "no-referrer"},
+		{Policy{FormAction: []string{"https://h.example/x"}}, "form-action 'self' https://h.example;", "same-origin"},
+	} {
+		h := make(http.Header)
+		c.policy.Set(h)
+		if policy := h.Get("Content-Security-Policy"); !strings.Contains(policy, c.forms) || h.Get("Referrer-Policy") != c.referrer {
+			t.Errorf("%+v: %s; %s", c.policy, policy, h.Get("Referrer-Policy"))
+		}
+	}
+}

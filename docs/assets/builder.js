@@ -7,7 +7,7 @@ import {minorUnits, problemOf} from "./fields.js";
 import {generate, readPrivateKey} from "./key.js";
 import {programs} from "./samples.js";
 import {authorization, base64, encodeForm, hex, parseURL, prepare, sha1, signText, uriText} from "./sign.js";
-import {keySentence, make, speaker} from "./words.js";
+import {keySentence, make, speaker, table} from "./words.js";
 
 const at = id => document.getElementById(id);
 const readData = from => JSON.parse(from.getElementById("data").textContent);
@@ -221,6 +221,7 @@ async function readKey() {
 	const line = at("private-key-state");
 	state.key = null;
 	try {
+		if (!crypto.subtle) throw Object.assign(new Error(), {sentence: say("insecure")});
 		const key = await readPrivateKey(text);
 		if (at("private-key").value !== text) return;
 		state.key = key;
@@ -229,7 +230,7 @@ async function readKey() {
 	} catch (error) {
 		if (at("private-key").value !== text) return;
 		line.className = "key-state bad";
-		line.textContent = keySentence(say, error);
+		line.textContent = error.sentence ?? keySentence(say, error);
 	}
 	await update();
 }
@@ -331,8 +332,7 @@ function showReply(reply, text, request) {
 
 function fieldTable(fields) {
 	const cell = value => /^https?:\/\//.test(value) ? make("a", {href: value, target: "_blank", rel: "noopener noreferrer"}, value) : value;
-	return make("table", {className: "reply-fields"}, make("thead", {}, make("tr", {}, make("th", {scope: "col"}, say("field")), make("th", {scope: "col"}, say("value")))),
-		make("tbody", {}, ...fields.map(f => make("tr", {}, make("th", {scope: "row"}, make("code", {}, f.name)), make("td", {}, cell(f.value))))));
+	return table([say("field"), say("value")], fields.map(f => [f.name, cell(f.value)]), 0);
 }
 
 // denied says what a 403 can mean for a request that this page has signed.
@@ -408,7 +408,7 @@ function setUp() {
 		await readKey();
 	};
 	at("key-forget").onclick = forgetKey;
-	at("key-copy").onclick = () => navigator.clipboard.writeText(at("private-key").value);
+	at("key-copy").onclick = () => navigator.clipboard.writeText(at("private-key").value).catch(() => at("private-key").select());
 	at("key-download").onclick = downloadKey;
 	at("generate").onclick = signUp;
 	at("nonce-new").onclick = () => { at("nonce").value = random(16); update(); };

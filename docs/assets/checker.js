@@ -5,7 +5,7 @@ import {check, firstDifference} from "./diagnosis.js";
 import {readPublicKey} from "./key.js";
 import {readRequest} from "./request.js";
 import {encode, valueOf} from "./sign.js";
-import {keySentence, make, speaker} from "./words.js";
+import {keySentence, make, speaker, table} from "./words.js";
 
 const at = id => document.getElementById(id);
 const data = JSON.parse(at("data").textContent);
@@ -163,12 +163,8 @@ function show(mine, parts, report) {
 	at("verdict").setAttribute("aria-busy", "false");
 }
 
-function parameterTable(params) {
-	const head = ["source", "field", "value", "signed"].map(key => make("th", {scope: "col"}, say(key)));
-	return make("table", {className: "reply-fields"}, make("caption", {}, say("parameters")), make("thead", {}, make("tr", {}, ...head)),
-		make("tbody", {}, ...params.map(p => make("tr", {}, make("td", {}, say("source." + p.source)), make("th", {scope: "row"}, make("code", {}, p.name)),
-			make("td", {}, make("code", {}, encode(p.value))), make("td", {}, p.signed ? say("yes") : say("no"))))));
-}
+const parameterTable = params => table([say("source"), say("field"), say("value"), say("signed")], params.map(p =>
+	[say("source." + p.source), p.name, make("code", {}, encode(p.value)), p.signed ? say("yes") : say("no")]), 1, say("parameters"));
 
 /* Setting up */
 

@@ -17,5 +17,18 @@ export function make(tag, properties = {}, ...children) {
 	return element;
 }
 
+// table makes a table whose rows are cards on a phone. heads are the columns'
+// names; the cell in place of the name is a row's own head.
+export function table(heads, rows, named, caption = "") {
+	const cell = (content, i) => {
+		const made = i === named ? make("th", {scope: "row"}, make("code", {}, content)) : make("td", {}, content);
+		made.dataset.label = heads[i];
+		return made;
+	};
+	return make("table", {className: "reply-fields cards-on-phone"}, ...caption ? [make("caption", {}, caption)] : [],
+		make("thead", {}, make("tr", {}, ...heads.map(head => make("th", {scope: "col"}, head)))),
+		make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell)))));
+}
+
 // keySentence is what to say of a key that cannot be read.
 export const keySentence = (say, error) => error.code ? say("key." + error.code, {n: error.number ?? ""}) : say("key.damaged");
