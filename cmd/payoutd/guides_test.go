@@ -16,7 +16,7 @@ import (
 
 var (
 	guideProgram = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
-	guideMention = regexp.MustCompile("`payoutd ([^`]+)`")
+	guideMention = regexp.MustCompile("`(?:\\S*/)?payoutd ([^`]+)`")
 )
 
 // guides are the documentation's guides in every language, by their file.
