@@ -193,7 +193,9 @@ func (d *demo) hints() {
 	if err != nil {
 		program = "payoutd"
 	}
-	d.t.printf("\n── The sandbox keeps serving. Try it from another terminal (stop it with Ctrl-C):\n\n%s", d.environment())
+	d.t.printf("\n── The sandbox keeps serving (stop it with Ctrl-C). Its documentation, with a request builder to send from:\n\n  %s/docs/\n",
+		strings.TrimSuffix(d.base, "/paynet"))
+	d.t.printf("\n── The same from another terminal:\n\n%s", d.environment())
 	d.t.printf(`  # a payout of your own, and what happens to it; --example fills in what you do not give
   %[1]s send payout --example --field amount=25.00 --field currency=EUR --wait
   # receive its callback: --field server_callback_url=...

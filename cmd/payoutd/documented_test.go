@@ -14,7 +14,9 @@ import (
 func TestHintsOfTheDemoRun(t *testing.T) {
 	folder := t.TempDir()
 	demo := start(t, "demo", "payout", "--dir", folder, "--listen", "127.0.0.1:0")
-	for !strings.Contains(demo.line(), "The sandbox keeps serving") {
+	for _, passage := range []string{"The sandbox keeps serving", "/docs/", "The same from another terminal"} {
+		for !strings.Contains(demo.line(), passage) {
+		}
 	}
 	var order string
 	for ran := 0; ran < 5; {
