@@ -67,7 +67,7 @@ type PayoutRequest struct {
 	// Area of the bank.
 	// Optional, String, up to 255 characters, such as Jinniu. Source: AF 3.
 	BankArea string `wire:"bank_area"`
-	// Receiver's card number.
+	// Card number.
 	// Conditional, Numeric, 16 to 19 characters, such as 4444555566661111. Source: AF 3.
 	CreditCardNumber string `wire:"credit_card_number" sensitive:"true"`
 	// Name printed on the card.
@@ -199,7 +199,7 @@ type PayoutCheckRequest struct {
 	// Area of the bank.
 	// Optional, String, up to 255 characters, such as Jinniu. Source: AF 3.
 	BankArea string `wire:"bank_area"`
-	// Receiver's card number.
+	// Card number.
 	// Conditional, Numeric, 16 to 19 characters, such as 4444555566661111. Source: AF 3.
 	CreditCardNumber string `wire:"credit_card_number" sensitive:"true"`
 	// Name printed on the card.
@@ -627,7 +627,7 @@ type SaleV2Request struct {
 	// Three-letter currency code (ISO 4217).
 	// Required, String, 3 characters, such as USD. Source: 3.15, AF 3.
 	Currency string `wire:"currency"`
-	// Receiver's card number.
+	// Card number.
 	// Required, Numeric, 16 to 19 characters, such as 4444555566661111. Source: AF 3.
 	CreditCardNumber string `wire:"credit_card_number" sensitive:"true"`
 	// Name printed on the card.
@@ -741,7 +741,7 @@ type PreauthV2Request struct {
 	// Three-letter currency code (ISO 4217).
 	// Required, String, 3 characters, such as USD. Source: 3.15, AF 3.
 	Currency string `wire:"currency"`
-	// Receiver's card number.
+	// Card number.
 	// Required, Numeric, 16 to 19 characters, such as 4444555566661111. Source: AF 3.
 	CreditCardNumber string `wire:"credit_card_number" sensitive:"true"`
 	// Name printed on the card.
@@ -851,7 +851,7 @@ type AccountVerificationV2Request struct {
 	// Three-letter currency code (ISO 4217).
 	// Required, String, 3 characters, such as USD. Source: 3.15, AF 3.
 	Currency string `wire:"currency"`
-	// Receiver's card number.
+	// Card number.
 	// Required, Numeric, 16 to 19 characters, such as 4444555566661111. Source: AF 3.
 	CreditCardNumber string `wire:"credit_card_number" sensitive:"true"`
 	// Name printed on the card.

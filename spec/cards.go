@@ -7,7 +7,7 @@ import "payout"
 // Card data.
 var (
 	CreditCardNumber = &Param{Name: "credit_card_number", Kind: Card, Min: 16, Max: 19, Sensitive: true,
-		Doc:    T("Receiver's card number.", "Номер карты Получателя."),
+		Doc:    T("Card number.", "Номер карты."),
 		Sample: "4444555566661111", Source: "AF 3"}
 	CardPrintedName = &Param{Name: "card_printed_name", Kind: Line, Max: 128, Sensitive: true,
 		Doc:    T("Name printed on the card.", "Имя, напечатанное на карте."),
