@@ -23,20 +23,22 @@ func (h *Handler) commandPages() []*page {
 
 // A commandView is what the page of a command shows.
 type commandView struct {
-	Command   *spec.Command
-	OAuth     bool // otherwise the request has a control sum
-	URL       string
-	GroupURL  string // empty: the command is not called by a group
-	Params    []paramRow
-	Example   example
-	Fields    []fieldRow
-	Success   replyText
-	Denied    string // the page of a request that is not authentic
-	Refusals  []refusal
-	Next      []*spec.Command // that go on from this one
-	Asks      []*spec.Command // that tell how its order stands
-	Scenarios *scenarioView   // nil: the simulator decides nothing here
-	CardCodes []simulator.CardCode
+	Command  *spec.Command
+	OAuth    bool // otherwise the request has a control sum
+	URL      string
+	GroupURL string // empty: the command is not called by a group
+	Params   []paramRow
+	// Conditional: the table has such a parameter.
+	Conditional bool
+	Example     example
+	Fields      []fieldRow
+	Success     replyText
+	Denied      string // the page of a request that is not authentic
+	Refusals    []refusal
+	Next        []*spec.Command // that go on from this one
+	Asks        []*spec.Command // that tell how its order stands
+	Scenarios   *scenarioView   // nil: the simulator decides nothing here
+	CardCodes   []simulator.CardCode
 }
 
 // A paramRow is a row of the table of parameters.
@@ -58,7 +60,8 @@ type replyText struct{ Form, JSON string }
 // A refusal is an example of a failure.
 type refusal struct {
 	Name string // key of its message
-	HTTP int
+	Code payout.ErrCode
+	HTTP int // of a JSON reply
 	Text replyText
 }
 
@@ -67,6 +70,9 @@ func (h *Handler) commandView(v *visit, c *spec.Command) (*commandView, error) {
 		Denied: "HTTP/1.1 403 Forbidden\nContent-Type: text/html\n\n" + strings.TrimSuffix(spec.AccessDenied, "\n")}
 	if c.Group {
 		view.GroupURL = v.install.GroupURL(c)
+	}
+	for _, u := range c.Params {
+		view.Conditional = view.Conditional || u.Need == spec.Conditional
 	}
 	var err error
 	if view.Example, err = h.exampleOf(v, c); err != nil {
@@ -181,7 +187,7 @@ func refusalsOf(c *spec.Command) ([]refusal, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, refusal{e.name, row.HTTP, text})
+		all = append(all, refusal{e.name, row.Code, row.HTTP, text})
 	}
 	return all, nil
 }
@@ -193,12 +199,22 @@ func scenariosOf(c *spec.Command) (*scenarioView, []simulator.CardCode) {
 	if has(spec.CVV2) {
 		return nil, cardCodeTable()
 	}
-	view := scenarioTable()
-	view.Account = has(spec.AccountNumber)
-	view.Card = has(spec.CreditCardNumber) || has(spec.DestinationCardNo) || has(spec.DestinationCardRef)
-	phone, ok := c.Use(spec.ReceiverPhone)
-	view.Phone = ok && (phone.Need == spec.Required || has(spec.FormBank))
-	if !view.Account && !view.Card && !view.Phone {
+	view := scenarioView{Scenarios: simulator.Scenarios()}
+	if has(spec.AccountNumber) {
+		view.Account = spec.AccountNumber.Name
+	}
+	switch {
+	case has(spec.CreditCardNumber):
+		view.Card = spec.CreditCardNumber.Name
+	case has(spec.DestinationCardNo):
+		view.Card = spec.DestinationCardNo.Name
+	case has(spec.DestinationCardRef):
+		view.Card = cardWord
+	}
+	if phone, ok := c.Use(spec.ReceiverPhone); ok && (phone.Need == spec.Required || has(spec.FormBank)) {
+		view.Phone = phone.Name
+	}
+	if view.Account == "" && view.Card == "" && view.Phone == "" {
 		return nil, nil
 	}
 	return &view, nil

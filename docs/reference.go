@@ -118,15 +118,18 @@ type fieldTable struct {
 func callbackTable() fieldTable { return fieldTable{"callback", callback.Fields} }
 func redirectTable() fieldTable { return fieldTable{"redirect", callback.RedirectFields} }
 
-// A scenarioView is the scenarios that one command can meet: the columns tell by
-// which parameters.
+// A scenarioView is the scenarios that one command can meet. The columns are the
+// parameters that name the Receiver; an empty one is left out.
 type scenarioView struct {
-	Account, Card, Phone bool
+	Account, Card, Phone string
 	Scenarios            []simulator.Scenario
 }
 
+// cardWord stands for the card behind a reference: no parameter has its number.
+const cardWord = "card"
+
 func scenarioTable() scenarioView {
-	return scenarioView{true, true, true, simulator.Scenarios()}
+	return scenarioView{spec.AccountNumber.Name, cardWord, spec.ReceiverPhone.Name, simulator.Scenarios()}
 }
 
 func cardCodeTable() []simulator.CardCode { return simulator.CardCodes() }

@@ -66,7 +66,7 @@ func (h *Handler) buildIndexes() (map[web.Lang]index, error) {
 // What is not searched: samples, whose words stand in the tables, and what an
 // entry has already as its title.
 var (
-	unsearched = regexp.MustCompile(`(?s)<(?:h1>.*?</h1|table class="cards-on-phone sum">.*?</table|figure class="sample">.*?</figure|script.*?</script|svg.*?</svg|thead>.*?</thead|caption.*?</caption)>`)
+	unsearched = regexp.MustCompile(`(?s)<(?:h1>.*?</h1|table class="sum">.*?</table|figure class="sample">.*?</figure|script.*?</script|svg.*?</svg|thead>.*?</thead|caption.*?</caption)>`)
 	blockEnds  = strings.NewReplacer("</p>", " ", "</li>", " ", "</td>", " ", "</th>", " ", "</h1>", " ", "</dt>", " ", "</dd>", " ",
 		"</figcaption>", " ", "</button>", " ", "</option>", " ", "</label>", " ")
 )
