@@ -37,6 +37,7 @@ type builderView struct {
 	Command     *spec.Command
 	Commands    []*spec.Command
 	CommandPage string
+	CommandLine string // that does the same without a browser
 	Words       map[string]string
 	Assets      string
 	Groups      []builderGroup
@@ -122,8 +123,24 @@ type tieData struct {
 
 func (h *Handler) builderView(v *visit, c *spec.Command) *builderView {
 	words := h.toolWords(v.lang)
-	return &builderView{Command: c, Commands: h.commands(), CommandPage: v.root() + "commands/" + slug(c), Words: words,
-		Assets: "/docs/" + h.site.assets.Path(), Groups: h.builderGroups(v.lang, c), Programs: builderPrograms, Data: h.builderData(v, c, words)}
+	return &builderView{Command: c, Commands: h.commands(), CommandPage: v.root() + "commands/" + slug(c), CommandLine: commandLine(v.install, c),
+		Words: words, Assets: "/docs/" + h.site.assets.Path(), Groups: h.builderGroups(v.lang, c), Programs: builderPrograms, Data: h.builderData(v, c, words)}
+}
+
+// commandLine is how the program signs an example of a command.
+func commandLine(i install, c *spec.Command) string {
+	e := fixedExample(i, c)
+	if c.Auth == spec.OAuthRSA {
+		return "printf %s " + shellQuoted(e.Body()) + " | payoutd oauth sign --url " + shellQuoted(e.URL) + " --login " + shellQuoted(i.Login) +
+			" --private-key merchant.key --body - --base-string"
+	}
+	line := "PAYOUTD_CONTROL_KEY=... payoutd control sum --"
+	for _, part := range e.Sum {
+		if !part.Secret {
+			line += " " + shellQuoted(part.Value)
+		}
+	}
+	return line
 }
 
 // builderGroups sorts the fields into what a request needs and what it may have.

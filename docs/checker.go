@@ -26,6 +26,7 @@ type checkerView struct {
 type checkerData struct {
 	Origin   string            `json:"origin"`   // that clients sign
 	Context  string            `json:"context"`  // such as /paynet
+	Window   int64             `json:"window"`   // seconds; 0: timestamps are not checked
 	Controls map[string]string `json:"controls"` // builders of the commands that are not signed, by path
 	Rules    map[string]string `json:"rules"`    // texts by rule
 	Words    map[string]string `json:"words"`
@@ -33,7 +34,8 @@ type checkerData struct {
 
 func (h *Handler) checkerView(v *visit) checkerView {
 	words := h.toolWords(v.lang)
-	d := checkerData{Origin: v.install.Origin, Context: v.install.Context, Controls: make(map[string]string), Rules: ruleTexts(v.lang), Words: words}
+	d := checkerData{Origin: v.install.Origin, Context: v.install.Context, Window: int64(h.Window.Seconds()),
+		Controls: make(map[string]string), Rules: ruleTexts(v.lang), Words: words}
 	for _, c := range h.commands() {
 		if c.Auth == spec.Control {
 			d.Controls[c.Path()] = v.root() + "builder/" + slug(c)

@@ -46,6 +46,7 @@ type Handler struct {
 	// Prepare gives the values, such as an orderid, that make an example of a command
 	// acceptable now. Nil: the tables' samples are shown.
 	Prepare func(ctx context.Context, c *spec.Command) ([]sign.Pair, error)
+	Window  time.Duration // greatest distance of an oauth_timestamp; 0: it is not checked
 	Now     func() time.Time
 	Nonce   func() string // random, for oauth_nonce; at least 16 letters and digits
 	Version string        // of the program, for documents that tell it; may be empty

@@ -36,6 +36,9 @@ type parts struct {
 	received          []sign.Pair // header, query, body
 }
 
+// gatewayOrigin is the address of the gateway that shows the checker.
+const gatewayOrigin = "https://pay.example.com"
+
 const mistakeURL = "https://gate.example.com:8443/paynet/api/v4/payout/39915?b=2&a=1"
 
 // mistakeForm has everything that the mistakes differ in.
@@ -127,6 +130,7 @@ var mistakes = []mistake{
 	{"without the port", "url", "no-port", "", func(p parts) string { return p.at(strings.Replace(p.url, ":8443", "", 1)) }},
 	{"with the default port", "url", "default-port", "https://gate.example.com/p", func(p parts) string { return p.at("https://gate.example.com:443/p") }},
 	{"host as typed", "url", "as-typed", "https://Gate.Example.com/p", func(p parts) string { return p.at("https://Gate.Example.com/p") }},
+	{"the gateway's own address", "url", "origin", "http://10.0.0.1:8080/p", func(p parts) string { return p.at(gatewayOrigin + "/p") }},
 	{"http behind a proxy", "url", "scheme", "", func(p parts) string { return p.at(strings.Replace(p.url, "https", "http", 1)) }},
 	{"a slash at the end", "url", "slash", "", func(p parts) string { return p.at(p.url + "/") }},
 	{"path alone", "url", "path-only", "", func(p parts) string { return p.at("/paynet/api/v4/payout/39915") }},
@@ -190,7 +194,7 @@ const diagnose = `(async () => {
 	const d = await import("/assets/diagnosis.js"), k = await import("/assets/key.js");
 	const keys = [await k.readPublicKey(input.Key)];
 	return Promise.all(input.Cases.map(async c => {
-		const found = await d.check({method: "POST", url: c.URL, body: c.Body, authorization: c.Header}, c.Keyless ? [] : keys, c.Own);
+		const found = await d.check({method: "POST", url: c.URL, body: c.Body, authorization: c.Header}, c.Keyless ? [] : keys, c.Own, input.Origin);
 		return {Rule: found.report.failure?.rule ?? "", Cause: found.guess?.cause ?? "", Detail: found.guess?.detail ?? "",
 			OwnCause: found.comparison?.cause ?? "", OwnDetail: found.comparison?.detail ?? "", At: found.comparison?.at ?? -2,
 			Facts: (found.comparison?.facts ?? []).map(f => [f.fact, f.name ?? "", f.theirs ?? ""].join(" ").trim())};
@@ -211,7 +215,7 @@ type finding struct {
 func (b tab) diagnose(cases []caseOfCheck) []finding {
 	b.t.Helper()
 	var found []finding
-	b.run(diagnose, map[string]any{"Key": pemOfPublic(b.t, &testKey().PublicKey), "Cases": cases}, &found)
+	b.run(diagnose, map[string]any{"Key": pemOfPublic(b.t, &testKey().PublicKey), "Cases": cases, "Origin": gatewayOrigin}, &found)
 	if len(found) != len(cases) {
 		b.t.Fatalf("%d findings of %d", len(found), len(cases))
 	}
@@ -415,7 +419,7 @@ func TestCheckersPage(t *testing.T) {
 		}
 	}
 	b.set(map[string]string{"raw": raw})
-	says("without a key", "No rule is broken up to the signature itself", "oauth_timestamp is", "days away")
+	says("without a key", "No rule is broken up to the signature itself", "oauth_timestamp is", "days away", "This gateway accepts 5 min")
 	if got := strings.TrimSpace(b.reads("out-base")); got != p.base {
 		t.Errorf("the base string is %s, want %s", got, p.base)
 	}

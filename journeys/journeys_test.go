@@ -1,6 +1,6 @@
-// Package journeys drives the Receiver's pages in a real headless Chromium: each
-// test is one Receiver's way from the Connecting Party's site through form and
-// wait page back to it, on a running server.
+// Package journeys drives the pages in a real headless Chromium, on a running
+// server: a Receiver's way from the Connecting Party's site through form and wait
+// page back to it, and an integrator's with builder and checker.
 package journeys
 
 import (

@@ -339,8 +339,8 @@ func (d *desk) leave(b tab, h *hound) {
 }
 
 func TestPrivateKeyNeverLeavesTheBrowser(t *testing.T) {
-	d, b, w := newDesk(t, nil), newTab(t), &wire{}
 	h := newHound(t, testKey(), bigKey())
+	d, b, w := newDesk(t, nil), newTab(t), &wire{}
 	w.tap(b)
 	d.useInEveryWay(b, w)
 	d.leave(b, h)

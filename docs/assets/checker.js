@@ -65,7 +65,7 @@ async function judge() {
 		return;
 	}
 	const theirs = at("own-base").value.replace(/\r?\n$/, "");
-	const found = await check(request, keys, theirs);
+	const found = await check(request, keys, theirs, data.origin);
 	if (found.formError) {
 		show(mine, [make("p", {className: "note bad"}, say("formError", {error: found.formError}))], null);
 		return;
@@ -117,7 +117,7 @@ function comparison(found, theirs) {
 
 function causeSentence({cause, detail}) {
 	const own = "cause." + cause + "." + detail;
-	return Object.hasOwn(data.words, own) ? say(own) : say("cause." + cause, {detail});
+	return Object.hasOwn(data.words, own) ? say(own, {origin: data.origin}) : say("cause." + cause, {detail});
 }
 
 const factSentence = ({fact, name, ours, theirs}) => say("fact." + fact, {name, ours, theirs});
@@ -139,17 +139,20 @@ function alignment(right, theirs) {
 
 /* The clock */
 
-const accepted = 300; // seconds; what a gateway accepts unless its operator says otherwise
-
 function moment(report) {
 	const seconds = Number(valueOf(report.pairs, "oauth_timestamp"));
 	const date = new Date(seconds * 1000);
-	if (!(seconds > 0) || Number.isNaN(date.getTime())) return [];
+	if (!data.window || !(seconds > 0) || Number.isNaN(date.getTime())) return [];
 	const off = Math.abs(Math.round(Date.now() / 1000) - seconds);
-	if (off <= accepted) return [make("p", {className: "remark"}, say("clockFine"))];
-	const [unit, size] = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]].find(([, s]) => off >= 2 * s || s === 1);
+	if (off <= data.window) return [make("p", {className: "remark"}, say("clockFine"))];
 	return [make("p", {className: "note warn", id: "clock"}, say("clockOff",
-		{distance: say(unit, {n: Math.round(off / size)}), moment: date.toISOString().replace(".000", "")}))];
+		{distance: span(off), accepted: span(data.window), moment: date.toISOString().replace(".000", "")}))];
+}
+
+// span writes seconds in the greatest unit of which there are two.
+function span(seconds) {
+	const [unit, size] = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]].find(([, s]) => seconds >= 2 * s || s === 1);
+	return say(unit, {n: Math.round(seconds / size)});
 }
 
 /* Showing */

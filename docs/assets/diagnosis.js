@@ -31,8 +31,9 @@ const wrongOrders = {
 };
 
 // guesses lists {cause, detail, base} for one request: report is explain's of it,
-// request the request itself. The first of equal base strings counts.
-export function guesses(request, report) {
+// request the request itself, origin that of the gateway which shows the page. The
+// first of equal base strings counts.
+export function guesses(request, report, origin = "") {
 	const {list, uri, pairs} = report, method = request.method.toUpperCase(), url = uriText(uri), right = report.normalized;
 	const received = [...report.params.filter(p => p.signed)];
 	const all = [];
@@ -61,6 +62,7 @@ export function guesses(request, report) {
 	params("unsorted", written([...received.filter(p => p.source !== "header"), ...received.filter(p => p.source === "header")], encode, byReceived));
 
 	for (const m of [request.method, method.toLowerCase(), "GET", "PUT"]) add("method", joinBase(m, url, right), m);
+	if (origin) add("url", joinBase(method, origin.toLowerCase() + uri.path, right), "origin");
 	for (const [detail, u] of otherURLs(uri, request.url)) add("url", joinBase(method, u, right), detail);
 
 	for (const p of once(list)) params("missing", normalize(list.filter(q => q.name !== p.name)), p.name);
@@ -115,10 +117,10 @@ const otherSignatures = [
 ];
 
 // bySignature finds the mistake whose base string the signature belongs to, or null.
-export async function bySignature(request, report, key) {
+export async function bySignature(request, report, key, origin) {
 	const signature = base64Bytes(valueOf(report.pairs, "oauth_signature") ?? "");
 	if (!signature || signature.length !== Math.ceil(key.bits / 8)) return null;
-	for (const g of guesses(request, report)) {
+	for (const g of guesses(request, report, origin)) {
 		if (await matches(key, signature, g.base)) return g;
 	}
 	for (const [detail, padding, hash, salt] of otherSignatures) {
@@ -136,10 +138,10 @@ export async function bySignature(request, report, key) {
 // byBaseString compares the client's base string with the right one: {at, cause,
 // detail, facts}. at is the first place that differs, -1 if none does; facts tell
 // what differs, part by part.
-export function byBaseString(theirs, request, report) {
+export function byBaseString(theirs, request, report, origin) {
 	const at = firstDifference(theirs, report.base);
 	if (at < 0) return {at, cause: "", detail: "", facts: []};
-	const known = guesses(request, report).find(g => g.base === theirs);
+	const known = guesses(request, report, origin).find(g => g.base === theirs);
 	return {at, cause: known?.cause ?? "", detail: known?.detail ?? "", facts: known ? [] : differences(theirs, report)};
 }
 
@@ -175,14 +177,14 @@ function differences(theirs, report) {
 
 // check does everything for a request {method, url, body, authorization}: it
 // returns explain's report with formError, and cause and detail if they are found.
-export async function check(request, keys, theirs) {
+export async function check(request, keys, theirs, origin) {
 	const {pairs, error} = parseForm(request.body);
 	if (error) return {formError: error};
 	const report = await explain({...request, form: pairs}, keys);
 	const found = {report, formError: "", comparison: null, guess: null};
-	if (report.base && theirs) found.comparison = byBaseString(theirs, request, report);
+	if (report.base && theirs) found.comparison = byBaseString(theirs, request, report, origin);
 	if (report.failure?.rule === "signature-mismatch" && !found.comparison?.cause) {
-		found.guess = await bySignature(request, report, keys[0]);
+		found.guess = await bySignature(request, report, keys[0], origin);
 	}
 	return found;
 }
