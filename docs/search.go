@@ -42,6 +42,7 @@ func (h *Handler) buildIndexes() (map[web.Lang]index, error) {
 		var entries []entry
 		for _, p := range h.site.pages {
 			v := &visit{r: r, lang: lang, install: h.installOf(r)}
+			v.install.ControlKey = "" // nobody searches for it
 			content, err := h.content(v, p)
 			if err != nil {
 				return nil, err

@@ -119,9 +119,9 @@ func (h *Handler) send(v *visit, p *page, status int, text drawn) {
 	}
 }
 
-// keptMax is how many drawn pages are kept. There are fewer, unless a gateway
-// without a public URL is called by many names.
-const keptMax = 256
+// keptMax is how much is kept of drawn pages, in bytes. All pages are about a
+// tenth of it, unless a gateway without a public URL is called by many names.
+const keptMax = 32 << 20
 
 // A drawn page is ready to be sent.
 type drawn struct{ plain, zipped []byte }
@@ -130,6 +130,7 @@ type drawn struct{ plain, zipped []byte }
 type kept struct {
 	sync.Mutex
 	pages map[keptKey]drawn
+	size  int // of all, in bytes
 }
 
 type keptKey struct {
@@ -156,10 +157,14 @@ func (k *kept) find(key keptKey, draw func() (text []byte, keep bool, err error)
 func (k *kept) keep(key keptKey, text drawn) {
 	k.Lock()
 	defer k.Unlock()
-	if len(k.pages) >= keptMax || k.pages == nil {
-		k.pages = make(map[keptKey]drawn)
+	size := len(text.plain) + len(text.zipped)
+	if k.size+size > keptMax || k.pages == nil {
+		k.pages, k.size = make(map[keptKey]drawn), 0
 	}
-	k.pages[key] = text
+	if _, ok := k.pages[key]; !ok { // two readers may have asked for it at the same moment
+		k.pages[key] = text
+		k.size += size
+	}
 }
 
 // text is a page's text, drawn now or before.

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -105,5 +106,27 @@ func TestAddressesAreThoseOfTheCaller(t *testing.T) {
 	_, text = get(t, public, "/docs/en/commands/v4-payout")
 	if !strings.Contains(text, "https://pay.example.org/paynet/api/v4/payout/39915") || strings.Contains(text, "gate.example.com/paynet") {
 		t.Error("the address is not the public one")
+	}
+}
+
+// However many names a gateway is called by, what is kept stays within its limit.
+func TestKeptPagesAreLimited(t *testing.T) {
+	h := newHandler(t, nil)
+	k := &h.site.kept
+	for n := range 40 {
+		text := drawn{plain: make([]byte, 1<<20), zipped: make([]byte, 1<<10)}
+		for range 2 {
+			k.keep(keptKey{path: "x", origin: strconv.Itoa(n)}, text)
+		}
+		size := 0
+		for _, text := range k.pages {
+			size += len(text.plain) + len(text.zipped)
+		}
+		if size != k.size || size > keptMax || size == 0 {
+			t.Fatalf("after %d pages %d bytes are kept and %d counted, at most %d", n+1, size, k.size, keptMax)
+		}
+	}
+	if _, text := get(t, h, "/docs/en/reference/errors"); !strings.Contains(text, "code-305") {
+		t.Error("a page is not drawn when others are kept")
 	}
 }
