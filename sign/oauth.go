@@ -299,7 +299,7 @@ func verify(base []byte, o OAuth, keys []*rsa.PublicKey) (*rsa.PublicKey, *Failu
 			}
 			continue
 		}
-		if rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature) == nil {
+		if verifyRSA(key, sum, signature) == nil {
 			return key, nil
 		}
 		failure = &Failure{RuleSignature, ""}
