@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"fmt"
+	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +14,8 @@ import (
 
 	"payout"
 	"payout/callback"
+	"payout/gateway"
+	"payout/panel"
 	"payout/sign"
 	"payout/spec"
 	"payout/storage"
@@ -52,6 +56,10 @@ type search struct {
 	ref       payout.CardRefID
 
 	unsearched, journaled int // entries of the journal that wait, and that were searched
+	panel                 *panel.Handler
+	tokens                map[payout.PartyID]string // of the panel
+	sessions              map[payout.PartyID]string // likewise
+	signedIn              time.Time
 }
 
 // marker returns a value of a Sensitive parameter that occurs nowhere else.
@@ -98,7 +106,58 @@ func newSearch(t *testing.T, db *storage.DB) *search {
 	s.Gateway.URLs = policy
 	s.Gateway.Callbacks = callback.NewSender(callback.Settings{Policy: policy, Now: s.Gateway.Now})
 	t.Cleanup(s.Gateway.Callbacks.Close)
+	s.openPanel()
 	return s
+}
+
+// openPanel makes a token for each party.
+func (s *search) openPanel() {
+	s.t.Helper()
+	s.panel = &panel.Handler{Gateway: s.Gateway, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	s.tokens, s.sessions = make(map[payout.PartyID]string), make(map[payout.PartyID]string)
+	check(s.t, s.panel.Open())
+	for id, party := range s.Gateway.Directory().Parties {
+		if !party.Enabled {
+			continue
+		}
+		var token payout.Secret
+		check(s.t, s.Gateway.DB.Transact(s.t.Context(), s.now, func(tx *storage.Tx) (err error) {
+			token, _, err = gateway.NewPanelToken(tx, id, party.Login, s.now.AddDate(1, 0, 0))
+			return err
+		}))
+		s.values[token.Reveal()], s.tokens[id] = "panel token", token.Reveal()
+	}
+}
+
+// signIn signs somebody of each party in, unless they are.
+func (s *search) signIn() {
+	s.t.Helper()
+	if s.now.Sub(s.signedIn) < 6*time.Hour {
+		return
+	}
+	s.signedIn = s.now
+	for id, token := range s.tokens {
+		_, session, _, err := s.Gateway.PanelSignIn(s.t.Context(), token)
+		check(s.t, err)
+		s.values[session], s.sessions[id] = "panel session", session
+	}
+}
+
+// look searches a page of a party's panel.
+func (s *search) look(party payout.PartyID, path string) {
+	s.t.Helper()
+	if s.tokens[party] == "" {
+		return // it is disabled
+	}
+	s.signIn()
+	r := httptest.NewRequest(http.MethodGet, "/panel/ru/"+path, nil)
+	r.AddCookie(&http.Cookie{Name: "payoutd_panel", Value: s.sessions[party]})
+	w := httptest.NewRecorder()
+	s.panel.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		s.t.Errorf("the panel answers %d for %s", w.Code, path)
+	}
+	s.find("the panel's page "+path, html.UnescapeString(w.Body.String()))
 }
 
 // find fails the test for every secret value in a text, as it is or encoded.
@@ -208,6 +267,7 @@ func (s *search) searchJournal() {
 			e, err := s.Gateway.DB.JournalEntry(s.t.Context(), party.ID, e.Serial)
 			check(s.t, err)
 			s.find("the journal of "+e.Command, fmt.Sprintf("%+v", e))
+			s.look(party.ID, "requests/"+e.Serial.String())
 			s.journaled++
 		}
 	}
@@ -389,6 +449,17 @@ func TestNobodyReadsWhatIsSensitive(t *testing.T) {
 		s.searchCallbacks()
 		s.find("the log", s.log.String())
 		s.searchJournal()
+		for party := range s.tokens {
+			s.look(party, "")
+		}
+		orders, err := db.LatestOrders(t.Context(), "", 1000)
+		check(t, err)
+		for _, o := range orders {
+			s.look(o.PartyID, "orders/"+o.ID.String())
+		}
+		if len(orders) < len(s.orders) {
+			t.Errorf("only the pages of %d orders were searched", len(orders))
+		}
 		if s.journaled < 1000 {
 			t.Errorf("only %d entries of the journal were searched", s.journaled)
 		}
