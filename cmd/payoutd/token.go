@@ -37,10 +37,11 @@ func (c partyTokenAddCmd) Run(ctx context.Context, t terminal) error {
 	if len(c.For) > 128 {
 		return errors.New("--for must be at most 128 bytes")
 	}
-	name, expires := c.For, time.Now().AddDate(0, 0, c.Days)
+	name := c.For
 	if name == "" {
 		name = c.Login
 	}
+	var expires time.Time
 	var token payout.Secret
 	var id int64
 	err := c.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
@@ -48,13 +49,14 @@ func (c partyTokenAddCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
+		expires = tx.Now.UTC().AddDate(0, 0, c.Days)
 		token, id, err = gateway.NewPanelToken(tx, party.ID, name, expires)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	t.printf("token %d of party %s, for %s, good until %s\n", id, c.Login, name, expires.UTC().Format("2006-01-02 15:04 MST"))
+	t.printf("token %d of party %s, for %s, good until %s\n", id, c.Login, name, expires.Format("2006-01-02 15:04 MST"))
 	t.printf("address  %s/panel/\n", strings.TrimSuffix(c.PublicURL, "/"))
 	t.printf("token    %s   (shown only now)\n", token.Reveal())
 	return nil
