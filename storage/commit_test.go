@@ -447,8 +447,10 @@ func TestWriteThatHangsIsNotJoinedByAnother(t *testing.T) {
 		t.Errorf("the second: %v", err)
 	}
 	close(hangs)
-	db.probing.Lock() // the first has ended
-	db.probing.Unlock()
+	func() {
+		db.probing.Lock() // until the first has ended
+		defer db.probing.Unlock()
+	}()
 	if err := db.Writable(t.Context()); err != nil {
 		t.Errorf("after it: %v", err)
 	}
