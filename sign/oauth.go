@@ -320,7 +320,17 @@ type Credentials struct {
 // body, r.URL what the server's clients call it. The error is a *Failure if a
 // rule would be broken, or a *FormError if the query cannot be decoded.
 func Sign(r Request, c Credentials, key *rsa.PrivateKey) (authorization string, err error) {
-	if key == nil || checkPublicKey(&key.PublicKey) != nil {
+	if key == nil {
+		return "", &Failure{RuleKey, ""}
+	}
+	return SignBy(r, c, key)
+}
+
+// SignBy is Sign for an RSA key that is not at hand, such as one in a hardware
+// security module: the signer is given a SHA-256 sum and makes its signature by
+// RSASSA-PKCS1-v1_5.
+func SignBy(r Request, c Credentials, signer crypto.Signer) (authorization string, err error) {
+	if public, ok := signer.Public().(*rsa.PublicKey); !ok || checkPublicKey(public) != nil {
 		return "", &Failure{RuleKey, ""}
 	}
 	o := OAuth{Pairs: []Pair{
@@ -344,7 +354,7 @@ func Sign(r Request, c Credentials, key *rsa.PrivateKey) (authorization string, 
 		return "", err
 	}
 	sum := sha256.Sum256(base)
-	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	signature, err := signer.Sign(nil, sum[:], crypto.SHA256) // this padding needs no randomness
 	if err != nil {
 		return "", fmt.Errorf("sign base string: %w", err)
 	}

@@ -1,6 +1,8 @@
 package sign
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
@@ -374,6 +376,26 @@ func TestSignRefusesWhatVerifyWouldRefuse(t *testing.T) {
 		_, err := Sign(c.r, c.c, c.key)
 		expectRule(t, c.what, err, c.want)
 	}
+}
+
+// aside is a signer that is not an rsa.PrivateKey.
+type aside struct{ crypto.Signer }
+
+func TestSignByNeedsNoPrivateKeyAtHand(t *testing.T) {
+	request := Request{Method: "POST", URL: "https://h.example/"}
+	want, err := Sign(request, Credentials{"c", "n", 1}, testKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := SignBy(request, Credentials{"c", "n", 1}, aside{testKey()}); err != nil || got != want {
+		t.Errorf("SignBy gave %s, %v; Sign gave %s", got, err, want)
+	}
+	_, other, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = SignBy(request, Credentials{"c", "n", 1}, other)
+	expectRule(t, "not an RSA key", err, RuleKey)
 }
 
 func TestFailureNamesTheParameterAndNoValue(t *testing.T) {
