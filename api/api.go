@@ -36,6 +36,8 @@ type Handler struct {
 	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
 	// door alone by it.
 	Pay func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error)
+	// Stand, when not nil, stands in for Gateway.Status, for the same purpose.
+	Stand func(context.Context, *gateway.Call, *spec.Request) (gateway.Standing, error)
 }
 
 // An exchange is one request on its way to its reply.

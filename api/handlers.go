@@ -84,7 +84,11 @@ func (h *Handler) createCardRef(ctx context.Context, e *exchange, r *spec.Reques
 
 // status answers both status commands.
 func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*spec.Reply, error) {
-	s, err := h.Gateway.Status(ctx, &e.Call, r)
+	stand := h.Stand
+	if stand == nil {
+		stand = h.Gateway.Status
+	}
+	s, err := stand(ctx, &e.Call, r)
 	if err != nil {
 		return nil, err
 	}

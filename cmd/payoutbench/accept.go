@@ -2,242 +2,243 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"payout"
-	"payout/sign"
-	"payout/storage"
-	"payout/vault"
+	"payout/spec"
 )
 
-const (
-	benchLogin      = "BenchMerchant"
-	ceilingRequests = 2000
-	benchCard       = payout.CardRefIDMin
-)
+const ceilingRequests = 2000
 
 type acceptCmd struct {
-	Command     string        `default:"payout" enum:"payout,transfer-by-ref" help:"What is sent: payout to an account, or transfer-by-ref to a card reference (default: ${default})."`
-	Connections int           `default:"64" help:"Connections at once (default: ${default})."`
-	Duration    time.Duration `default:"1s" help:"Length of each measurement (default: ${default})."`
-	Rounds      int           `default:"9" help:"Measurements of ceiling and gateway, in turn; medians are printed (default: ${default})."`
-	Bits        int           `default:"2048" enum:"2048,3072,4096" help:"RSA key length (default: ${default})."`
-	PerSecond   int           `default:"17000" help:"Requests to sign beforehand for each second (default: ${default})."`
-	Database    string        `placeholder:"URL" help:"An empty PostgreSQL database (default: an SQLite file in --dir)."`
-	Dir         string        `placeholder:"FOLDER" help:"Folder for files, on the disk to measure (default: a temporary one)."`
-	Profile     string        `placeholder:"FILE" help:"Write a CPU profile of the gateway."`
-	Work        bool          `help:"Pay the orders meanwhile. By default the gate is switched off and they wait."`
+	common
+	Command   string        `default:"payout" enum:"payout,transfer-by-ref" help:"What is sent: payout to an account, or transfer-by-ref to a card reference (default: ${default})."`
+	Duration  time.Duration `default:"1s" help:"Length of each measurement (default: ${default})."`
+	Rounds    int           `default:"9" help:"Measurements of everything, in turn; medians are printed (default: ${default})."`
+	Bits      []int         `default:"2048" enum:"2048,3072,4096" help:"RSA key lengths (default: ${default})."`
+	Parties   []int         `default:"1" help:"Connecting Parties that send, such as 1,50 (default: ${default})."`
+	Nodes     []int         `default:"1" help:"Gateways on one PostgreSQL, such as 1,3 (default: ${default})."`
+	PerSecond int           `default:"17000" help:"Requests to sign beforehand for each second (default: ${default})."`
+	Work      bool          `help:"Pay the orders meanwhile. By default their gate is switched off and they wait."`
+}
+
+// Validate is called when the flags have been read.
+func (c acceptCmd) Validate() error {
+	for _, parties := range c.Parties {
+		if parties < 1 || parties > 1000 {
+			return errors.New("--parties must be from 1 to 1000")
+		}
+	}
+	for _, nodes := range c.Nodes {
+		if nodes < 1 || nodes > 16 {
+			return errors.New("--nodes must be from 1 to 16")
+		}
+	}
+	return errors.Join(checkRounds(c.Rounds, c.Duration), c.common.Validate())
+}
+
+func checkRounds(rounds int, duration time.Duration) error {
+	if rounds < 1 || rounds > 10000 {
+		return errors.New("--rounds must be from 1 to 10000")
+	}
+	if duration < time.Millisecond || duration > 24*time.Hour {
+		return errors.New("--duration must be from 1ms to 24h")
+	}
+	return nil
 }
 
 // Run measures.
-func (c acceptCmd) Run(ctx context.Context) error {
-	if c.Dir == "" {
-		dir, err := os.MkdirTemp("", "payoutbench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		c.Dir = dir
+func (c acceptCmd) Run(ctx context.Context, t terminal) (err error) {
+	gate := gateWaiting
+	if c.Work {
+		gate = gatePaying
 	}
-	engine := "PostgreSQL"
-	if c.Database == "" {
-		engine, c.Database = "SQLite", filepath.Join(c.Dir, "payoutd.db")
-	}
-	key, err := rsa.GenerateKey(rand.Reader, c.Bits)
+	l, err := c.open(ctx, t, fmt.Sprintf("accept: how fast %s is accepted", c.Command), c.Bits, most(c.Parties))
+	defer func() { err = l.finish(err) }()
 	if err != nil {
 		return err
 	}
-	ceilingDatabase := filepath.Join(c.Dir, "ceiling.db")
-	for _, database := range []string{c.Database, ceilingDatabase} {
-		if err := c.setUp(ctx, database, &key.PublicKey); err != nil {
-			return fmt.Errorf("set up: %w", err)
-		}
-	}
-	top, err := start("serve-ceiling", "--database", ceilingDatabase, "--dir", c.Dir)
+	ceiling, err := l.openCeiling(ctx)
 	if err != nil {
 		return err
 	}
-	defer top.stop()
-	gateway, err := start("serve-gateway", "--database", c.Database, "--dir", c.Dir, "--profile", c.Profile)
+	if err := l.openHouses(ctx, most(c.Nodes)); err != nil {
+		return err
+	}
+	l.describe(c.Duration, c.Rounds)
+	l.report.set("orders", map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
+	entries, err := c.entries(ctx, l, ceiling, gate)
 	if err != nil {
 		return err
 	}
-	defer gateway.stop()
-
-	fmt.Printf("accept: %s on %s, %d connections, RSA-%d, %d CPUs, orders %s\n\n", c.Command, engine, c.Connections, c.Bits, runtime.NumCPU(),
-		map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
-	// Everything is signed beforehand, so that ceiling and gateway are measured
-	// close together. The ceiling remembers no nonces and takes the same again.
-	again, err := c.prepare(ctx, top.address, key, ceilingRequests)
+	scores, err := l.contest(ctx, "Accepted orders", c.Rounds, entries)
 	if err != nil {
 		return err
 	}
-	once, err := c.prepare(ctx, gateway.address, key, c.Rounds*int(c.Duration.Seconds()*float64(c.PerSecond)))
-	if err != nil {
-		return err
-	}
-	failures, err := c.rounds(ctx, top, gateway, again, once)
-	if err != nil {
-		return err
-	}
-	memory, err := gateway.peakMemory()
-	if err != nil {
-		return err
-	}
-	fmt.Printf("gateway's peak memory %d MiB, errors %d\n", memory, failures)
-	return ctx.Err()
+	c.compareAll(l, scores)
+	return l.memory()
 }
 
-// rounds measures ceiling and gateway in turn, prints each round and the
-// medians, and returns how many requests failed.
-func (c acceptCmd) rounds(ctx context.Context, top, gateway *process, again, once [][]byte) (failures int, err error) {
-	fmt.Printf("%-7s %12s %12s %8s %10s %10s %8s %22s\n", "round", "ceiling/s", "accepted/s", "ratio", "p50", "p99", "errors", "CPU time per request")
-	var ceilings, rates, ratios []float64
-	for round := 1; round <= c.Rounds && ctx.Err() == nil; round++ {
-		ceiling, err := top.load(again, true, c.Connections, c.Duration)
-		if err != nil {
-			return failures, err
-		}
-		n := len(once) / (c.Rounds - round + 1)
-		got, err := gateway.load(once[:n], false, c.Connections, c.Duration)
-		if err != nil {
-			return failures, err
-		}
-		once = once[n:]
-		if got.took < c.Duration*9/10 {
-			fmt.Printf("        (all %d requests were sent after %s: raise --per-second)\n", n, got.took.Round(time.Millisecond))
-		}
-		ratio := got.perSecond() / ceiling.perSecond()
-		fmt.Printf("%-7d %12.0f %12.0f %8.2f %10s %10s %8d %10s of %8s\n", round, ceiling.perSecond(), got.perSecond(), ratio,
-			got.percentile(50).Round(10*time.Microsecond), got.percentile(99).Round(10*time.Microsecond), got.errors,
-			ceiling.cpuEach().Round(time.Microsecond), got.cpuEach().Round(time.Microsecond))
-		for _, m := range []measurement{ceiling, got} {
-			failures += m.errors
-			if m.first != nil {
-				fmt.Println("        first error:", m.first)
-			}
-		}
-		ceilings, rates, ratios = append(ceilings, ceiling.perSecond()), append(rates, got.perSecond()), append(ratios, ratio)
+// describe tells in the report how requests are sent.
+func (l *lab) describe(duration time.Duration, rounds int) {
+	l.report.set("connections", fmt.Sprint(l.Connections))
+	arrivals := "each connection sends when it was answered"
+	if l.Rate > 0 {
+		arrivals = fmt.Sprintf("%g a second, waits count from the intended time", l.Rate)
 	}
-	if len(ratios) > 0 {
-		fmt.Printf("\n%-7s %12.0f %12.0f %8.2f\n", "median", median(ceilings), median(rates), median(ratios))
+	l.report.set("arrivals", arrivals)
+	l.report.set("rounds", fmt.Sprintf("%d of %s", rounds, duration))
+	for _, s := range l.report.Settings {
+		fmt.Fprintf(l.report.out, "  %-12s %s\n", s.Name, s.Value)
 	}
-	return failures, nil
 }
 
-// setUp creates the party and its endpoint 1.
-func (c acceptCmd) setUp(ctx context.Context, database string, public *rsa.PublicKey) error {
-	v, err := vault.Open(filepath.Join(c.Dir, "master.key"))
-	if err != nil {
-		return err
-	}
-	db, err := storage.Open(ctx, database, v)
-	if err != nil {
-		return err
-	}
-	if _, err := db.Migrate(ctx); err != nil {
-		return errors.Join(err, db.Close())
-	}
-	var cardParty payout.PartyID
-	err = db.Transact(ctx, time.Now(), func(tx *storage.Tx) error {
-		party, err := tx.AddParty(payout.ConnectingParty{Login: benchLogin, Name: benchLogin, ControlKey: payout.Secret(rand.Text()), Enabled: true})
-		if err != nil {
-			return err
-		}
-		if err := tx.AddPartyKey(party, payout.PartyKey{Fingerprint: sign.Fingerprint(public), Public: public, Enabled: true}); err != nil {
-			return err
-		}
-		project, err := tx.AddProject(payout.Project{Name: "Bench", Enabled: true})
-		if err != nil {
-			return err
-		}
-		gate, err := tx.AddGate(payout.Gate{Name: "Bench", Processor: "simulator", Concurrency: 64, Enabled: c.Work})
-		if err != nil {
-			return err
-		}
-		cardParty = party
-		_, err = tx.AddEndpoint(payout.Endpoint{ID: 1, PartyID: party, ProjectID: project, Gates: []payout.GateID{gate},
-			Repeat: payout.RepeatReplay, Enabled: true})
-		return err
-	})
-	if err == nil {
-		_, err = db.Accept(storage.Acceptance{Now: time.Now(), CardRef: &payout.CardRef{ID: benchCard, PartyID: cardParty, OrderID: 1,
-			Card: "4444555566661111"}})
-	}
-	return errors.Join(err, db.Close())
+// An acceptCase is one way to send payouts.
+type acceptCase struct {
+	house                *house
+	bits, parties, nodes int
 }
 
-// prepare signs n requests on all cores: signing costs more than everything
-// that is measured. Progress goes to the terminal.
-func (c acceptCmd) prepare(ctx context.Context, address string, key *rsa.PrivateKey, n int) ([][]byte, error) {
-	requests := make([][]byte, n)
-	stderr, err := os.Stderr.Stat()
-	terminal := err == nil && stderr.Mode()&os.ModeCharDevice != 0
-	var done atomic.Int64
-	var failed atomic.Pointer[error]
-	var wait sync.WaitGroup
-	for worker := range runtime.NumCPU() {
-		wait.Go(func() {
-			for i := worker; i < n && ctx.Err() == nil; i += runtime.NumCPU() {
-				request, err := c.signed(address, key, fmt.Sprintf("INV-%08d", i))
-				if err != nil {
-					failed.Store(&err)
-					return
-				}
-				requests[i] = request
-				if d := done.Add(1); d%500 == 0 && terminal {
-					fmt.Fprintf(os.Stderr, "\rsigning %d of %d", d, n)
+func (c acceptCase) label() string {
+	label := fmt.Sprintf("%s, RSA-%d, %s", c.house.name, c.bits, plural(c.parties, "party", "parties"))
+	if c.nodes > 1 {
+		label += fmt.Sprintf(", %d nodes", c.nodes)
+	}
+	return label
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func ceilingLabel(bits int) string { return fmt.Sprintf("ceiling, RSA-%d: nothing stored", bits) }
+
+func (c acceptCmd) cases(l *lab) []acceptCase {
+	var all []acceptCase
+	for _, h := range l.houses {
+		for _, bits := range c.Bits {
+			for _, parties := range c.Parties {
+				for _, nodes := range c.Nodes {
+					if nodes <= len(h.nodes) {
+						all = append(all, acceptCase{h, bits, parties, nodes})
+					}
 				}
 			}
-		})
+		}
 	}
-	wait.Wait()
-	if terminal {
-		fmt.Fprintf(os.Stderr, "\r%-40s\r", "")
-	}
-	if err := failed.Load(); err != nil {
-		return nil, *err
-	}
-	return requests, ctx.Err()
+	return all
 }
 
-// signed is one HTTP request in bytes, like the seeds' examples. Its
-// client_orderid grows like a merchant's invoice numbers; the nonce is random.
-func (c acceptCmd) signed(address string, key *rsa.PrivateKey, clientOrderID string) ([]byte, error) {
-	form := []sign.Pair{{Name: "amount", Value: "10.42"}, {Name: "client_orderid", Value: clientOrderID}, {Name: "currency", Value: "USD"}}
-	if c.Command == "transfer-by-ref" {
-		form = append(form, sign.Pair{Name: "destination-card-ref-id", Value: benchCard.String()}, sign.Pair{Name: "order_desc", Value: "Winnings"},
-			sign.Pair{Name: "receiver_first_name", Value: "John"}, sign.Pair{Name: "receiver_last_name", Value: "Smith"})
-	} else {
-		form = append(form, sign.Pair{Name: "account_name", Value: "John Q. Public"}, sign.Pair{Name: "account_number", Value: "1234567890"},
-			sign.Pair{Name: "routing_number", Value: "15"})
+// entries are the ceilings, and then all cases.
+func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate string) ([]entry, error) {
+	var entries []entry
+	for _, h := range l.houses {
+		entries = append(entries, l.storeEntry(h, c.Connections, c.Duration)...)
 	}
-	path := "/paynet/api/v4/" + c.Command + "/1"
-	authorization, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: "http://" + address + path, Form: form},
-		sign.Credentials{ConsumerKey: benchLogin, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, key)
-	if err != nil {
-		return nil, err
+	command := commandOf(c.Command)
+	for _, bits := range c.Bits {
+		again := &magazine{again: true}
+		merchants := l.of(bits, 1)
+		if err := again.fill(ctx, min(ceilingRequests, int(float64(c.PerSecond)*c.Duration.Seconds())+c.Connections), payouts(command, merchants, gate)); err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry{label: ceilingLabel(bits), measure: func(ctx context.Context) (measurement, error) {
+			closed := loop{connections: c.Connections, duration: c.Duration}
+			return measure(ctx, closed, []*process{ceiling}, target{dial: dialer([]string{ceiling.address}, asyncAnswer), next: again.take})
+		}})
 	}
-	body := sign.EncodeForm(form)
-	var b strings.Builder
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-		path, address, authorization, len(body), body)
-	return []byte(b.String()), nil
+	for _, k := range c.cases(l) {
+		entries = append(entries, c.caseEntry(k, l, payouts(command, l.of(k.bits, k.parties), gate)))
+	}
+	return entries, nil
 }
 
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+// caseEntry measures one case. Each request is sent once.
+func (c acceptCmd) caseEntry(k acceptCase, l *lab, make1 func(int) (shot, error)) entry {
+	var once magazine
+	nodes := k.house.nodes[:k.nodes]
+	wanted := int(float64(c.PerSecond)*c.Duration.Seconds()) + c.Connections
+	if c.Rate > 0 {
+		wanted = c.loop(c.Duration).arrivals()
+	}
+	return entry{label: k.label(), ceiling: ceilingLabel(k.bits), store: storeLabel(k.house),
+		ready: func(ctx context.Context) error { return once.fill(ctx, wanted, make1) },
+		measure: func(ctx context.Context) (measurement, error) {
+			m, err := measure(ctx, c.loop(c.Duration), nodes, target{dial: dialer(addresses(nodes), asyncAnswer), next: once.take})
+			if c.Rate == 0 && once.left() == 0 {
+				l.progress.clear()
+				fmt.Fprintf(l.report.out, "  all %d requests were sent after %s: raise --per-second\n", wanted, m.took.Round(time.Millisecond))
+			}
+			return m, err
+		}}
+}
+
+// numbers tells client_orderids apart.
+var numbers atomic.Int64
+
+// payouts makes requests to pay, by each merchant in turn.
+func payouts(command *spec.Command, merchants []*merchant, gate string) func(i int) (shot, error) {
+	return func(i int) (shot, error) {
+		bytes, err := merchants[i%len(merchants)].payoutTo(command, gate, fmt.Sprintf("INV-%08d", numbers.Add(1)), "")
+		return shot{bytes: bytes}, err
+	}
+}
+
+func commandOf(name string) *spec.Command {
+	for _, c := range spec.Commands {
+		if c.Name == name && c.Version == 4 {
+			return c
+		}
+	}
+	return spec.Payout
+}
+
+// compareAll compares the cases that differ in one thing.
+func (c acceptCmd) compareAll(l *lab, scores []*score) {
+	if len(c.Parties)+len(c.Nodes)+len(c.Bits)+len(l.houses) == 4 {
+		return // one case
+	}
+	t := l.comparisons()
+	cases := c.cases(l)
+	for i, a := range cases {
+		for _, b := range cases[:i] {
+			same := func(x, y acceptCase) bool { return x == y }
+			for _, changed := range []acceptCase{{a.house, a.bits, b.parties, a.nodes}, {a.house, a.bits, a.parties, b.nodes},
+				{a.house, b.bits, a.parties, a.nodes}, {b.house, a.bits, a.parties, a.nodes}} {
+				if !same(a, b) && same(changed, b) {
+					compare(t, a.label()+" / "+strings.TrimSpace(b.label()), scoreOf(scores, a.label()), scoreOf(scores, b.label()))
+					break
+				}
+			}
+		}
+	}
+}
+
+// memory reports the most memory that each gateway has had.
+func (l *lab) memory() error {
+	t := l.report.table("Peak memory of the gateways", whatColumn, column{"memory", size, 10})
+	for _, h := range l.houses {
+		for n, p := range h.nodes {
+			peak, err := p.memory("VmHWM")
+			if err != nil {
+				return err
+			}
+			t.add(fmt.Sprintf("%s, node %d", h.name, n+1), peak)
+		}
+	}
+	return nil
+}
+
+func most(values []int) int {
+	m := 1
+	for _, v := range values {
+		m = max(m, v)
+	}
+	return m
 }

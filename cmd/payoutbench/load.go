@@ -3,112 +3,55 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// A measurement is what one load run found.
-type measurement struct {
-	accepted int
-	errors   int
-	first    error // the first error
-	took     time.Duration
-	waits    []time.Duration // of accepted requests, sorted
-	cpu      time.Duration   // that the server used
+// A wire is one connection to a server, with the beginning of a good answer.
+type wire struct {
+	conn net.Conn
+	in   *bufio.Reader
+	want []byte
 }
 
-func (m measurement) perSecond() float64 { return float64(m.accepted) / m.took.Seconds() }
+// The beginnings of good answers.
+var (
+	asyncAnswer  = []byte("type=async-response\n")
+	statusAnswer = []byte("type=status-response\n")
+)
 
-// cpuEach is the server's processor time for each accepted request.
-func (m measurement) cpuEach() time.Duration { return m.cpu / time.Duration(max(m.accepted, 1)) }
-
-// percentile returns the wait that p percent of the requests did not exceed.
-func (m measurement) percentile(p float64) time.Duration {
-	if len(m.waits) == 0 {
-		return 0
-	}
-	return m.waits[min(int(float64(len(m.waits))*p/100), len(m.waits)-1)]
-}
-
-// load sends prepared requests on some connections until the time is up or none
-// is left. Each is sent once, unless they are to be sent again and again.
-func load(address string, requests [][]byte, again bool, connections int, duration time.Duration) measurement {
-	var (
-		all   measurement
-		mu    sync.Mutex
-		next  int
-		wait  sync.WaitGroup
-		began = time.Now()
-	)
-	take := func() []byte {
-		mu.Lock()
-		defer mu.Unlock()
-		if !again && next == len(requests) || time.Since(began) >= duration {
-			return nil
-		}
-		next++
-		return requests[(next-1)%len(requests)]
-	}
-	for range connections {
-		wait.Go(func() {
-			one := sendAll(address, take)
-			mu.Lock()
-			defer mu.Unlock()
-			all.accepted += one.accepted
-			all.errors += one.errors
-			all.waits = append(all.waits, one.waits...)
-			if all.first == nil {
-				all.first = one.first
-			}
-		})
-	}
-	wait.Wait()
-	all.took = time.Since(began)
-	slices.Sort(all.waits)
-	return all
-}
-
-// sendAll is one connection: a request, its answer, the next request.
-func sendAll(address string, take func() []byte) (m measurement) {
-	fail := func(err error) {
-		m.errors++
-		if m.first == nil {
-			m.first = err
-		}
-	}
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		fail(err)
-		return m
-	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	for request := take(); request != nil; request = take() {
-		sent := time.Now()
-		if _, err := conn.Write(request); err != nil {
-			fail(err)
-			return m
-		}
-		status, body, err := readResponse(in)
+// dialer connects to addresses in turn.
+func dialer(addresses []string, want []byte) func(n int) (connection, error) {
+	return func(n int) (connection, error) {
+		conn, err := net.Dial("tcp", addresses[n%len(addresses)])
 		if err != nil {
-			fail(err)
-			return m
+			return nil, err
 		}
-		if status != 200 || !bytes.HasPrefix(body, []byte("type=async-response\n")) {
-			fail(fmt.Errorf("HTTP %d: %.200s", status, body))
-			continue
-		}
-		m.accepted++
-		m.waits = append(m.waits, time.Since(sent))
+		return &wire{conn, bufio.NewReader(conn), want}, nil
 	}
-	return m
+}
+
+func (w *wire) close() { _ = w.conn.Close() } // nothing is lost: all answers have been read
+
+func (w *wire) exchange(s shot) (broken bool, err error) {
+	if _, err := w.conn.Write(s.bytes); err != nil {
+		return true, err
+	}
+	status, body, err := readResponse(w.in)
+	if err != nil {
+		return true, err
+	}
+	if status != 200 || !bytes.HasPrefix(body, w.want) {
+		return false, fmt.Errorf("HTTP %d: %.200s", status, body)
+	}
+	return false, nil
 }
 
 // readResponse reads one HTTP/1.1 response with a Content-Length. The load
@@ -142,4 +85,60 @@ func readResponse(in *bufio.Reader) (status int, body []byte, err error) {
 			}
 		}
 	}
+}
+
+// A magazine is prepared requests that are sent once each, or again and again.
+type magazine struct {
+	mu    sync.Mutex
+	shots []shot
+	next  int
+	again bool
+	made  time.Time // when the oldest of them was
+}
+
+// freshFor is how long a prepared request may wait: the gateway takes an
+// oauth_timestamp of the last five minutes.
+const freshFor = 2 * time.Minute
+
+func (m *magazine) take(context.Context) (shot, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.next == len(m.shots) {
+		if !m.again || m.next == 0 {
+			return shot{}, false
+		}
+		m.next = 0
+	}
+	m.next++
+	return m.shots[m.next-1], true
+}
+
+// left is how many requests have not been taken.
+func (m *magazine) left() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.shots) - m.next
+}
+
+// fill adds requests until n are left that have not been taken, and throws away
+// what has become old.
+func (m *magazine) fill(ctx context.Context, n int, make1 func(i int) (shot, error)) error {
+	if m.left() == 0 || time.Since(m.made) > freshFor {
+		m.mu.Lock()
+		m.shots, m.next, m.made = nil, 0, time.Now()
+		m.mu.Unlock()
+	}
+	missing := n - m.left()
+	if missing <= 0 {
+		return nil
+	}
+	more, err := prepare(ctx, missing, make1)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shots = append(m.shots[m.next:], more...)
+	m.next = 0
+	return nil
 }

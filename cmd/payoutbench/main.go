@@ -1,5 +1,9 @@
-// Command payoutbench measures how fast the gateway accepts payouts, and in the
-// same run how fast it could at best: see payoutbench --help.
+// Command payoutbench measures the gateway, and in the same run what the machine
+// could reach at best: see payoutbench --help and docs/performance.md.
+//
+// Gateways, ceiling and PostgreSQL are processes of their own (servers.go,
+// postgres.go); payoutbench itself signs and sends requests (merchant.go, loop.go,
+// load.go), receives callbacks (receiver.go) and reports (report.go, html.go).
 package main
 
 import (
@@ -13,21 +17,33 @@ import (
 )
 
 type cli struct {
-	Accept acceptCmd `cmd:"" help:"Send signed requests on many connections; prints accepted/s, p50, p99, errors, the ceiling and the ratio."`
+	Accept acceptCmd `cmd:"" help:"How many payouts a second are accepted, beside a door that stores nothing and pgbench."`
 
 	ServeGateway serveGatewayCmd `cmd:"" hidden:"" help:"The gateway under test, as a process of its own."`
-	ServeCeiling serveCeilingCmd `cmd:"" hidden:"" help:"The ceiling: the same HTTP, signature check and parsing, nothing stored."`
+	ServeCeiling serveCeilingCmd `cmd:"" hidden:"" help:"The ceiling: the same HTTP, signature check and parsing, nothing stored or read."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var c cli
-	parsed := kong.Parse(&c, kong.Name("payoutbench"), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Description("Measures payoutd. Speeds are printed as ratios to a ceiling that is measured in the same run, because machines are noisy."))
-	if err := parsed.Run(); err != nil {
+	if err := run(ctx, terminal{os.Stdout, os.Stderr}, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "payoutbench:", err)
 		stop()
 		os.Exit(1)
 	}
+}
+
+// run runs a command line.
+func run(ctx context.Context, t terminal, args []string) error {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("payoutbench"), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
+		kong.Description("Measures payoutd. Speeds are printed as ratios to a ceiling that is measured in the same run, because machines are noisy."))
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	return parsed.Run()
 }

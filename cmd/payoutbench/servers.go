@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -15,7 +16,6 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"payout"
@@ -31,15 +31,19 @@ import (
 // print their address as their first line.
 
 type serveGatewayCmd struct {
-	Database string `required:""`
-	Dir      string `required:"" help:"Folder of the key file and the simulator's book."`
-	Profile  string `help:"File for a CPU profile of the whole run."`
+	Database        string        `required:""`
+	Dir             string        `required:"" help:"Folder of the key file and the simulator's book."`
+	Log             string        `required:"" help:"File for the log."`
+	Profile         string        `help:"File for a CPU profile of the whole run."`
+	CallbackTimeout time.Duration `help:"Longest delivery of one callback."`
 }
 
 // Run serves the gateway until the process is told to stop.
 func (c serveGatewayCmd) Run(ctx context.Context) error {
 	server.Tune()
-	logFile, err := os.Create(c.Dir + "/payoutd.log")
+	ctx, cancel := untilOrphaned(ctx)
+	defer cancel()
+	logFile, err := os.Create(c.Log)
 	if err != nil {
 		return err
 	}
@@ -56,8 +60,23 @@ func (c serveGatewayCmd) Run(ctx context.Context) error {
 		defer pprof.StopCPUProfile()
 	}
 	return server.Run(ctx, server.Config{Listen: "127.0.0.1:0", Database: c.Database, KeyFile: c.Dir + "/master.key",
-		SimulatorBook: c.Dir + "/simulator.db", Sandbox: true}, slog.New(slog.NewJSONHandler(logFile, nil)),
+		SimulatorBook: c.Dir + "/simulator.db", Sandbox: true, CallbackTimeout: c.CallbackTimeout, Grace: stopGrace}, slog.New(slog.NewJSONHandler(logFile, nil)),
 		func(a server.Addresses) { fmt.Println(a.API) })
+}
+
+// stopGrace is how long a gateway sees through what is under way when it is told to
+// stop: what it leaves is of no use to anybody.
+const stopGrace = 2 * time.Second
+
+// untilOrphaned is a context that also ends when the process that started this one
+// is gone: it holds the other end of the standard input.
+func untilOrphaned(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // how it ends does not matter
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 type serveCeilingCmd struct {
@@ -67,9 +86,11 @@ type serveCeilingCmd struct {
 
 // Run serves the ceiling until the process is told to stop: the gateway's own
 // door with its limits, signature check, parsing, reply and log, and behind it
-// nothing that stores.
+// nothing that stores or reads.
 func (c serveCeilingCmd) Run(ctx context.Context) error {
 	server.Tune()
+	ctx, cancel := untilOrphaned(ctx)
+	defer cancel()
 	logFile, err := os.Create(c.Dir + "/ceiling.log")
 	if err != nil {
 		return err
@@ -94,7 +115,7 @@ func (c serveCeilingCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	door := server.Door(&api.Handler{Gateway: g, ContextPath: "/paynet", TimestampWindow: 5 * time.Minute, Log: log, Pay: payNothing}, log)
+	door := server.Door(&api.Handler{Gateway: g, ContextPath: "/paynet", TimestampWindow: 5 * time.Minute, Log: log, Pay: payNothing, Stand: standing(g)}, log)
 	context.AfterFunc(ctx, func() { _ = door.Close() })
 	if err := door.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -107,9 +128,19 @@ func payNothing(_ context.Context, c *gateway.Call, r *spec.Request) (*payout.Or
 	return &payout.Order{ID: 1, EndpointID: c.EndpointID, ClientOrderID: r.Text(spec.ClientOrderID)}, nil
 }
 
-// A process is one of the two servers, running.
+// standing answers every question alike, by an order that nobody has stored.
+func standing(g *gateway.Gateway) func(context.Context, *gateway.Call, *spec.Request) (gateway.Standing, error) {
+	return func(_ context.Context, c *gateway.Call, r *spec.Request) (gateway.Standing, error) {
+		order := &payout.Order{ID: 1, PartyID: c.Party.ID, EndpointID: c.EndpointID, Type: payout.TypePayout, ClientOrderID: r.Text(spec.ClientOrderID),
+			Amount: payout.Amount{Currency: "USD", Minor: 1042}, Stage: payout.Starting, CreatedAt: c.Now}
+		return gateway.Standing{Order: order, Receipt: "00000000-0000-0000-0000-000000000000"}, nil
+	}
+}
+
+// A process is one of the servers, running.
 type process struct {
 	command *exec.Cmd
+	stdin   io.Closer
 	address string
 }
 
@@ -125,6 +156,9 @@ func start(args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.stdin, err = p.command.StdinPipe(); err != nil {
+		return nil, err
+	}
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
@@ -136,26 +170,33 @@ func start(args ...string) (*process, error) {
 	return p, nil
 }
 
+// stopMost is how long a server may take to stop before it is killed.
+const stopMost = 15 * time.Second
+
+// stop tells the server to stop and waits for its end.
 func (p *process) stop() error {
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.stdin.Close(); err != nil {
 		return err
 	}
+	timer := time.AfterFunc(stopMost, func() { _ = p.command.Process.Kill() }) // it may have ended just now
+	defer timer.Stop()
 	return p.command.Wait()
 }
 
-// peakMemory is the most resident memory that the process has had, in MiB.
-func (p *process) peakMemory() (int, error) {
+// memory is a size that /proc tells of the process, in MiB: VmRSS is what it has,
+// VmHWM the most that it has had.
+func (p *process) memory(name string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
-			return kib / 1024, err
+			return float64(kib) / 1024, err
 		}
 	}
-	return 0, errors.New("no VmHWM in /proc")
+	return 0, errors.New("no " + name + " in /proc")
 }
 
 // cpu is the processor time that the process has used, as proc(5) has it.
@@ -174,14 +215,27 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * (time.Second / perSecond), errors.Join(err1, err2)
 }
 
-// load sends requests to the process: see the function of that name.
-func (p *process) load(requests [][]byte, again bool, connections int, duration time.Duration) (measurement, error) {
-	before, err := p.cpu()
+// cpuOf is the processor time that processes have used.
+func cpuOf(processes []*process) (sum time.Duration, err error) {
+	for _, p := range processes {
+		used, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// measure sends a load to some servers, and tells the processor time that these
+// used for it.
+func measure(ctx context.Context, l loop, processes []*process, t target) (measurement, error) {
+	before, err := cpuOf(processes)
 	if err != nil {
 		return measurement{}, err
 	}
-	m := load(p.address, requests, again, connections, duration)
-	after, err := p.cpu()
+	m := l.run(ctx, t)
+	after, err := cpuOf(processes)
 	m.cpu = after - before
 	return m, err
 }

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"payout/storage/storagetest"
+)
+
+// TestMain is payoutbench itself when payoutbench has started it as a server.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "serve-") {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// moment runs a command for a moment and returns what it printed and its report.
+func moment(t *testing.T, args ...string) (string, report) {
+	t.Helper()
+	dir := t.TempDir()
+	jsonFile, htmlFile := filepath.Join(dir, "report.json"), filepath.Join(dir, "report.html")
+	var out, progress bytes.Buffer
+	args = append(args, "--dir", dir, "--json", jsonFile, "--html", htmlFile)
+	if err := run(t.Context(), terminal{&out, &progress}, args); err != nil {
+		t.Fatalf("%v: %v\n%s\n%s", args, err, out.String(), progress.String())
+	}
+	text, err := os.ReadFile(jsonFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(htmlFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(page, []byte("<svg")) {
+		t.Error("the page has no plot")
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "run-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	return out.String(), r
+}
+
+// both runs a command for a moment on both engines, and checks that no request failed.
+func both(t *testing.T, args ...string) report {
+	t.Helper()
+	out, r := moment(t, append(args, "--engine", "sqlite,postgres", "--database", storagetest.Postgres(t))...)
+	for _, name := range []string{"SQLite", "PostgreSQL"} {
+		if !strings.Contains(out, name) {
+			t.Errorf("nothing was measured on %s:\n%s", name, out)
+		}
+	}
+	failed := 0
+	for _, table := range r.Tables {
+		for i, c := range table.Columns {
+			for _, row := range table.Rows {
+				if n, ok := row[i].(float64); ok && c.Name == "errors" {
+					failed += int(n)
+				}
+			}
+		}
+	}
+	if failed > 0 {
+		t.Errorf("%d requests failed:\n%s", failed, out)
+	}
+	return r
+}
+
+// value finds a value of a report by its table's title, its row's first text that
+// begins so, and its column.
+func (r report) value(t *testing.T, title, row, column string) float64 {
+	t.Helper()
+	for _, table := range r.Tables {
+		if table.Title != title {
+			continue
+		}
+		for _, values := range table.Rows {
+			for i, c := range table.Columns {
+				if label, ok := values[labelOf(table)].(string); ok && strings.HasPrefix(label, row) && c.Name == column {
+					if v, ok := values[i].(float64); ok {
+						return v
+					}
+				}
+			}
+		}
+	}
+	t.Fatalf("there is no %q of %q in %q", column, row, title)
+	return 0
+}
+
+func labelOf(table *table) int {
+	for i, c := range table.Columns {
+		if c.Kind == text {
+			return i
+		}
+	}
+	return 0
+}
+
+func TestAcceptMeasuresAllCases(t *testing.T) {
+	r := both(t, "accept", "--duration", "100ms", "--rounds", "1", "--connections", "4", "--per-second", "2000", "--parties", "1,3", "--nodes", "1,2")
+	const title = "Accepted orders: medians of rates and ratios, all waits"
+	for _, row := range []string{"ceiling, RSA-2048", "SQLite, RSA-2048, 3 parties", "PostgreSQL, RSA-2048, 1 party, 2 nodes", "pgbench"} {
+		if r.value(t, title, row, "per second") <= 0 {
+			t.Errorf("%s: nothing was done", row)
+		}
+	}
+	if r.value(t, title, "PostgreSQL", "of pgbench") <= 0 || r.value(t, title, "SQLite", "of ceiling") <= 0 {
+		t.Error("a ratio is missing")
+	}
+}
+
+func TestAcceptStartsAClusterOfItsOwnAndRemovesIt(t *testing.T) {
+	if _, err := postgresPrograms(); err != nil {
+		if os.Getenv("PAYOUTD_TEST_POSTGRES_REQUIRED") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	// t.TempDir lies below a folder that PostgreSQL's own user may not enter.
+	dir, err := os.MkdirTemp("", "payoutbench-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	var out, progress bytes.Buffer
+	err = run(t.Context(), terminal{&out, &progress}, []string{"accept", "--engine", "postgres", "--duration", "50ms", "--rounds", "1", "--connections", "2",
+		"--per-second", "1000", "--rate", "100", "--dir", dir})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
+	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"},
+		{"accept", "--nodes", "17"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},
+		{"accept", "--engine", "sqlite", "--database", "postgres:///x"}} {
+		var out bytes.Buffer
+		err := run(t.Context(), terminal{&out, &out}, c)
+		if err == nil || !strings.Contains(err.Error(), c[1]) && !strings.Contains(err.Error(), c[len(c)-2]) {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
