@@ -13,6 +13,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	browserdomain "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
 	"payout/docs"
@@ -537,5 +540,30 @@ func TestBuilderWithoutWebCryptoSaysSo(t *testing.T) {
 	b.do(chromedp.WaitVisible(css("#insecure")))
 	if got := b.reads("out-base"); !strings.HasPrefix(strings.TrimSpace(got), "POST&http%3A%2F%2F127.0.0.1") {
 		t.Errorf("the base string is %q", got)
+	}
+}
+
+// The generated key can be kept: the policy of the page does not stand in the way.
+func TestGeneratedKeyIsDownloaded(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	folder := t.TempDir()
+	_, err := chromedp.CallBrowser(b.ctx, browserdomain.SetDownloadBehavior,
+		browserdomain.SetDownloadBehaviorParams{Behavior: browserdomain.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder})
+	check(t, err)
+	made := d.signUpInPage(b)
+	b.do(chromedp.Click(css("#key-download")))
+	file := filepath.Join(folder, "merchant.key")
+	for {
+		if text, err := os.ReadFile(file); err == nil && len(text) > 0 {
+			key, err := sign.ParsePrivateKey(text)
+			if check(t, err); !key.Equal(made) {
+				t.Error("another key is downloaded")
+			}
+			return
+		}
+		if b.ctx.Err() != nil {
+			t.Fatal("no key is downloaded")
+		}
+		b.reads("reply") // a moment
 	}
 }
