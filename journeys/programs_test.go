@@ -148,6 +148,37 @@ func TestProgramsComputeTheControl(t *testing.T) {
 	}
 }
 
+// What the page writes runs as it is: every program pays at this gateway, signed
+// or with a control sum.
+func TestProgramsOfTheBuilderPay(t *testing.T) {
+	d, b := newDesk(t, nil), newTab(t)
+	for _, path := range []string{"v4-payout", "v2-sale"} {
+		d.builder(b, path)
+		b.set(map[string]string{"f-order_desc": "Тест '\"$HOME` + ~"})
+		b.settled()
+		for id := range runners {
+			t.Run(path+"/"+id, func(t *testing.T) {
+				runnable(t, id)
+				folder := t.TempDir()
+				check(t, os.WriteFile(filepath.Join(folder, "merchant.key"), []byte(pkcs1(testKey())), 0o600))
+				command := runners[id].command
+				p := program{id, command[len(command)-1], b.code("program-" + id)}
+				if printed := p.run(t, folder); !strings.Contains(printed, "type=async-response") || !strings.Contains(printed, "200") {
+					t.Errorf("it prints %s", printed)
+				}
+			})
+		}
+	}
+}
+
+// code is the text of a sample of code.
+func (b tab) code(id string) string {
+	b.t.Helper()
+	var text string
+	b.run(`document.getElementById(input).querySelector("code").textContent`, id, &text)
+	return text
+}
+
 // pairsJSON is a form as the page has it.
 func pairsJSON(form []sign.Pair) json.RawMessage {
 	type pair struct {

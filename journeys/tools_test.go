@@ -369,6 +369,19 @@ func TestBuilderShowsProblemsAsOneTypes(t *testing.T) {
 	}
 }
 
+// Behind a proxy the address that is signed is not the one in the browser: the
+// first is what clients are told, the second is what the page may call.
+func TestBuilderSignsThePublicAddress(t *testing.T) {
+	s := newSite(t, func(c *server.Config) { c.SandboxKey, c.PublicURL = testKey(), "https://gate.example.com" })
+	d, b := &desk{site: s, origin: strings.TrimSuffix(s.base, "/paynet")}, newTab(t)
+	d.builder(b, "v4-payout")
+	b.pasteKey(pkcs8(t, testKey()))
+	b.do(chromedp.Click(css("#send")))
+	if fields := b.replied(); fields["type"] != "async-response" || !strings.HasPrefix(strings.TrimSpace(b.reads("out-base")), "POST&https%3A%2F%2Fgate.example.com%2F") {
+		t.Errorf("%v\n%s", fields, b.text())
+	}
+}
+
 // Other gateways are not called; the page says so.
 func TestBuilderCallsThisGatewayAlone(t *testing.T) {
 	d, b := newDesk(t, nil), newTab(t)
