@@ -10,6 +10,7 @@ import (
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"payout/server"
 )
@@ -56,16 +57,17 @@ func TestDocsSearchFindsAHeading(t *testing.T) {
 		b.do(chromedp.Navigate(address+"/"+test.lang+"/"), chromedp.WaitVisible(css("#search")))
 		b.do(chromedp.KeyEvent("/"))
 		b.becomes(`document.activeElement.id === "search"`)
+		value[bool](b, `(document.getElementById("search").value = "") === ""`) // chromedp types the key that the page has taken
 		b.do(chromedp.SendKeys(css("#search"), test.query))
-		b.becomes(`document.querySelector("#found [aria-selected=true]") !== null`)
+		b.becomes(fmt.Sprintf(`document.getElementById("found").dataset.query === %q`, test.query))
 		b.becomes(fmt.Sprintf(`[...document.querySelectorAll("#found b")].slice(0, 3).some((e) => e.textContent === %q)`, test.title))
 		for value[string](b, `document.querySelector("#found [aria-selected=true] b").textContent`) != test.title {
-			b.do(chromedp.KeyEvent("\u0102")) // arrow down
+			b.do(chromedp.KeyEvent(kb.ArrowDown))
 			if value[string](b, `document.querySelector("#found [aria-selected=true]").id`) == "found-0" {
 				t.Fatalf("%s: the arrows do not reach %q", test.query, test.title)
 			}
 		}
-		b.do(chromedp.KeyEvent("\r"))
+		b.do(chromedp.KeyEvent(kb.Enter))
 		b.becomes(fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, test.page))
 		if test.heading != "" {
 			b.becomes(fmt.Sprintf(inSight, test.heading))
@@ -77,7 +79,7 @@ func TestDocsSearchEndsAndSaysWhatItDoesNotFind(t *testing.T) {
 	address, b := newDocs(t), newTab(t)
 	b.do(chromedp.Navigate(address+"/en/"), chromedp.WaitVisible(css("#search")), chromedp.SendKeys(css("#search"), "qwertyuiop"))
 	b.becomes(`document.getElementById("found").textContent === "Nothing found"`)
-	b.do(chromedp.KeyEvent("\u001b"))
+	b.do(chromedp.KeyEvent(kb.Escape))
 	b.becomes(`document.getElementById("found").hidden && document.getElementById("search").value === ""`)
 }
 

@@ -11,6 +11,9 @@ const excerptMax = 150; // characters
 const weights = {title: 30, heading: 14, text: 2};
 const whole = 1.8;
 
+// A guide explains what a table lists.
+const guideBonus = 1.25;
+
 // plain makes words comparable: small letters, ё as е.
 function plain(text) {
 	return text.toLowerCase().replaceAll("ё", "е");
@@ -66,11 +69,11 @@ export class Index {
 				sum += score;
 			}
 			if (sum > 0) {
-				found.push({part, sum});
+				found.push({part, sum: sum * (part.url.startsWith("guides/") ? guideBonus : 1)});
 			}
 		}
 		found.sort((a, b) => b.sum - a.sum);
-		return found.slice(0, resultsMax).map(({part}) => this.shown(part, asked));
+		return distinct(found).slice(0, resultsMax).map(({part}) => this.shown(part, asked));
 	}
 
 	// score is how well a part answers one word; 0 when not at all. That the page's
@@ -104,6 +107,23 @@ export class Index {
 		const title = part.heading ? `${part.page} › ${part.heading}` : part.page;
 		return {url: part.url, title: split(title, asked), text: split((from > 0 ? "… " : "") + text, asked)};
 	}
+}
+
+// distinct puts parts that say what an earlier one has said, as the pages of
+// commands do, behind all others.
+function distinct(found) {
+	const said = new Set();
+	const repeated = [];
+	const first = found.filter((hit) => {
+		const what = hit.part.heading + "\n" + hit.part.text.slice(0, 100);
+		if (said.has(what)) {
+			repeated.push(hit);
+			return false;
+		}
+		said.add(what);
+		return true;
+	});
+	return first.concat(repeated);
 }
 
 function begins(name, w) {

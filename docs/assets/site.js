@@ -203,6 +203,7 @@ async function search() {
 	}
 	show(true);
 	choose(found.length > 0 ? 0 : -1);
+	list.dataset.query = query;
 }
 
 input.addEventListener("input", search);
