@@ -204,7 +204,9 @@ func (d *demo) hints() {
   %[1]s scenarios
   %[1]s order list
   %[1]s order show ID
-`, program)
+  # a token for the integration panel: why a request was denied, callbacks to send again
+  %[1]s party token %[2]s --public-url %[3]s
+`, program, gateway.SandboxLogin, strings.TrimSuffix(d.base, "/paynet"))
 }
 
 // environment is what makes the sandbox the default of the other commands, where

@@ -19,7 +19,7 @@ func TestHintsOfTheDemoRun(t *testing.T) {
 		}
 	}
 	var order string
-	for ran := 0; ran < 5; {
+	for ran := 0; ran < 6; {
 		line := strings.TrimSpace(demo.line())
 		if assignment, found := strings.CutPrefix(line, "export "); found {
 			name, value, _ := strings.Cut(assignment, "=")
