@@ -17,9 +17,9 @@ import (
 type hints struct {
 	Reason   string            // key of a message; empty: the caller was told the reason
 	Advice   string            // key of a message
-	Offset   string            // how far the clock of the sender is from ours; or empty
+	Offset   string            // how far the clock of the sender is from ours, in seconds; or empty
 	Behind   bool              // it is behind ours
-	Window   string            // the greatest distance that is accepted; or empty
+	Window   string            // the greatest distance that is accepted, in seconds; or empty
 	Keys     []payout.PartyKey // that may sign, when the signature was looked at
 	KeysNone bool              // the signature was looked at, and no key may sign
 	URL      string            // that the signature was checked against
@@ -66,17 +66,20 @@ func (h *Handler) hints(v *visit, e payout.JournalEntry) *hints {
 // offset tells how far the sender's clock is from ours.
 func (f *hints) offset(window time.Duration, e payout.JournalEntry) {
 	for _, p := range e.Content.OAuth {
-		seconds, err := strconv.ParseInt(p.Value, 10, 64)
+		timestamp, err := strconv.ParseInt(p.Value, 10, 64)
 		if p.Name != "oauth_timestamp" || err != nil {
 			continue
 		}
-		off := e.At.Sub(time.Unix(seconds, 0)).Round(time.Second)
-		f.Behind, f.Offset = off > 0, off.Abs().String()
+		off := e.At.Sub(time.Unix(timestamp, 0)).Round(time.Second)
+		f.Behind, f.Offset = off > 0, seconds(off.Abs())
 	}
 	if window > 0 {
-		f.Window = window.String()
+		f.Window = seconds(window)
 	}
 }
+
+// seconds writes a duration without its unit.
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // hiddenCharacter stands in base strings for each one that is hidden: it is not
 // percent-encoded, so that the rest keeps its place.

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func (h *Handler) functions(m *web.Messages, lang web.Lang) template.FuncMap {
 		"t":     func(key string, pairs ...string) (string, error) { return m.Text(lang, key, pairs...) },
 		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"at":    h.at,
-		"took":  took,
+		"took":  func(d time.Duration) (string, error) { return m.Text(lang, "took", "ms", milliseconds(d)) },
 		"money": lang.Money,
 		"pairs": func(pairs []payout.JournalPair, caption string) pairTable { return pairTable{pairs, caption} },
 		"slug":  func(command string) string { return strings.ReplaceAll(command, "/", "-") },
@@ -127,9 +128,9 @@ func (h *Handler) at(t time.Time) string {
 	return t.In(zone).Format("2006-01-02 15:04:05.000 MST")
 }
 
-// took writes a duration in milliseconds.
-func took(d time.Duration) string {
-	return fmt.Sprintf("%.1f\u00a0ms", float64(d.Microseconds())/1000)
+// milliseconds writes a duration without its unit.
+func milliseconds(d time.Duration) string {
+	return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64)
 }
 
 // draw draws a page as a whole: one that cannot be drawn is not half sent.
