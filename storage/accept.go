@@ -94,12 +94,15 @@ func (o *acceptOp) seal(v *vault.Vault) (err error) {
 }
 
 func sealParams(v *vault.Vault, id payout.OrderID, params map[string]string) ([]byte, error) {
-	plain, err := json.Marshal(params)
+	plain, err := sealable(params)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", place(id), err)
 	}
 	return seal(v, plain, place(id))
 }
+
+// sealable is an order's parameters in the form in which they are sealed.
+func sealable(params map[string]string) ([]byte, error) { return json.Marshal(params) }
 
 // applyNonces stores nonces and returns the acceptances whose nonce is fresh.
 // They go in by key order: two nodes that store the same ones do not deadlock.

@@ -74,7 +74,7 @@ func (c acceptCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	scores, err := l.contest(ctx, "Accepted orders", c.Rounds, entries)
+	scores, err := l.contest(ctx, "Accepted orders", "ceiling", c.Rounds, entries)
 	if err != nil {
 		return err
 	}

@@ -41,13 +41,14 @@ func waitsOf(l *latencies) []any {
 }
 
 // contest measures entries in turn and reports each round, the medians, and plots.
-// What stands in front must be measured first: an entry's ceiling comes before it.
-func (l *lab) contest(ctx context.Context, title string, rounds int, entries []entry) ([]*score, error) {
+// What stands in front must be measured first: an entry's ceiling comes before it,
+// and is called against in the tables.
+func (l *lab) contest(ctx context.Context, title, against string, rounds int, entries []entry) ([]*score, error) {
 	scores := make([]*score, len(entries))
 	for i, e := range entries {
 		scores[i] = &score{entry: e}
 	}
-	columns := slices.Concat([]column{{"round", count, 5}, whatColumn, {"per second", rate, 10}, {"of ceiling", ratio, 10}, {"of pgbench", ratio, 10}},
+	columns := slices.Concat([]column{{"round", count, 5}, whatColumn, {"per second", rate, 10}, {"of " + against, ratio, 10}, {"of pgbench", ratio, 10}},
 		waitColumns, []column{{"errors", count, 6}, {"CPU each", spent, 9}})
 	t := l.report.table(title, columns...)
 	for round := 1; round <= rounds && ctx.Err() == nil; round++ {
@@ -75,7 +76,7 @@ func (l *lab) contest(ctx context.Context, title string, rounds int, entries []e
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	l.medians(title, scores)
+	l.medians(title, against, scores)
 	return scores, nil
 }
 
@@ -116,8 +117,8 @@ func scoreOf(scores []*score, label string) *score {
 }
 
 // medians reports the medians of all rounds, and plots them.
-func (l *lab) medians(title string, scores []*score) {
-	columns := slices.Concat([]column{whatColumn, {"per second", rate, 10}, {"of ceiling", ratio, 10}, {"of pgbench", ratio, 10}},
+func (l *lab) medians(title, against string, scores []*score) {
+	columns := slices.Concat([]column{whatColumn, {"per second", rate, 10}, {"of " + against, ratio, 10}, {"of pgbench", ratio, 10}},
 		waitColumns, []column{{"errors", count, 6}, {"CPU each", spent, 9}})
 	t := l.report.table(title+": medians of rates and ratios, all waits", columns...)
 	var rates, curves []series

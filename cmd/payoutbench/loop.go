@@ -47,6 +47,8 @@ type target struct {
 	dial  func(n int) (connection, error) // the n-th connection
 	next  supply
 	began func(shot, time.Time) // when a request was sent or, in an open loop, was to be; may be nil
+	// failed is told of a request that was not answered as it should be; may be nil.
+	failed func(shot)
 }
 
 // A measurement is what one load run found.
@@ -133,6 +135,9 @@ func (l loop) run(ctx context.Context, t target) measurement {
 				broken, err := c.exchange(s)
 				if err != nil {
 					fail(err)
+					if t.failed != nil {
+						t.failed(s)
+					}
 				} else {
 					took := time.Since(at)
 					count(func() { all.done++; all.waits.add(took) })
@@ -155,7 +160,9 @@ func (l loop) run(ctx context.Context, t target) measurement {
 // when it was to be, zero for now; false when there are no more.
 func (l loop) turns(began time.Time) func(context.Context) (time.Time, bool) {
 	if l.rate <= 0 {
-		return func(ctx context.Context) (time.Time, bool) { return time.Time{}, ctx.Err() == nil && time.Since(began) < l.limit() }
+		return func(ctx context.Context) (time.Time, bool) {
+			return time.Time{}, ctx.Err() == nil && time.Since(began) < l.limit()
+		}
 	}
 	var mu sync.Mutex
 	next := 0

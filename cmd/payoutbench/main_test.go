@@ -150,6 +150,30 @@ func TestAcceptStartsAClusterOfItsOwnAndRemovesIt(t *testing.T) {
 	}
 }
 
+func TestStatusMeasuresBothVersionsAndTheAcceptsBesideThem(t *testing.T) {
+	r := both(t, "status", "--duration", "100ms", "--rounds", "1", "--connections", "4", "--per-second", "2000", "--orders", "50")
+	const title = "Answered questions: medians of rates and ratios, all waits"
+	for _, row := range []string{"ceiling, v4", "ceiling, v2", "SQLite, v4", "SQLite, v2", "PostgreSQL, v4", "PostgreSQL, v2"} {
+		if r.value(t, title, row, "per second") <= 0 {
+			t.Errorf("%s: nothing was done", row)
+		}
+	}
+	for _, row := range []string{"SQLite, those polls", "PostgreSQL, accepts beside polls"} {
+		if r.value(t, "Accepts beside the same party's polls: medians of rates and ratios, all waits", row, "per second") <= 0 {
+			t.Errorf("%s: nothing was done", row)
+		}
+	}
+}
+
+func TestE2EMeasuresOrdersUntilTheirCallbackIsAnswered(t *testing.T) {
+	r := both(t, "e2e", "--duration", "300ms", "--rounds", "1", "--connections", "4", "--per-second", "1000", "--in-flight", "8", "--receivers", "2", "--parties", "2")
+	for _, row := range []string{"SQLite, accepts", "SQLite, e2e", "PostgreSQL, accepts", "PostgreSQL, e2e"} {
+		if r.value(t, "Orders from request to callback: medians of rates and ratios, all waits", row, "per second") <= 0 {
+			t.Errorf("%s: nothing was done", row)
+		}
+	}
+}
+
 func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
 	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"},
 		{"accept", "--nodes", "17"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},
