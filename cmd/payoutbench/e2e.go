@@ -41,7 +41,7 @@ func (l *lab) openFlights(f orderFlags) (*flights, error) {
 	if l.Rate > 0 {
 		most = 0
 	}
-	orders, err := newFlights(most, f.Receivers)
+	orders, err := newFlights(most, f.Receivers, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 // Flights are orders between their request and the answer to their callback.
 type flights struct {
 	receivers *receivers
+	also      func(callbackTold) // is told of each callback too; may be nil
 	slots     chan struct{} // one for each order in flight; nil: as many as come
 
 	mu       sync.Mutex
@@ -27,8 +28,8 @@ type flights struct {
 }
 
 // newFlights opens receivers for orders in flight, at most so many; 0: as many as come.
-func newFlights(most, receiverCount int) (*flights, error) {
-	f := &flights{began: make(map[int]time.Time), waits: new(latencies)}
+func newFlights(most, receiverCount int, also func(callbackTold)) (*flights, error) {
+	f := &flights{also: also, began: make(map[int]time.Time), waits: new(latencies)}
 	if most > 0 {
 		f.slots = make(chan struct{}, most)
 	}
@@ -92,6 +93,9 @@ func (f *flights) failed(s shot) {
 
 // landed is called with each callback, after it was answered.
 func (f *flights) landed(c callbackTold) {
+	if f.also != nil {
+		f.also(c)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at, ok := f.began[c.id]

@@ -19,8 +19,9 @@ import (
 type cli struct {
 	Accept acceptCmd `cmd:"" help:"How many payouts a second are accepted, beside a door that stores nothing and pgbench."`
 
-	Status statusCmd `cmd:"" help:"How many questions a second are answered, beside a door that reads nothing; and what they cost the accepts."`
-	E2E    e2eCmd    `cmd:"" name:"e2e" help:"How many orders a second come to their end: accepted, paid, callback answered."`
+	Status    statusCmd    `cmd:"" help:"How many questions a second are answered, beside a door that reads nothing; and what they cost the accepts."`
+	E2E       e2eCmd       `cmd:"" name:"e2e" help:"How many orders a second come to their end: accepted, paid, callback answered."`
+	Callbacks callbacksCmd `cmd:"" help:"What a receiver that hangs, with many callbacks, costs the callbacks of others."`
 
 	ServeGateway serveGatewayCmd `cmd:"" hidden:"" help:"The gateway under test, as a process of its own."`
 	ServeCeiling serveCeilingCmd `cmd:"" hidden:"" help:"The ceiling: the same HTTP, signature check and parsing, nothing stored or read."`

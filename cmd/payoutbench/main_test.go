@@ -174,6 +174,15 @@ func TestE2EMeasuresOrdersUntilTheirCallbackIsAnswered(t *testing.T) {
 	}
 }
 
+func TestCallbacksMeasuresTheOthersBesideAReceiverThatHangs(t *testing.T) {
+	r := both(t, "callbacks", "--duration", "300ms", "--rate", "20", "--connections", "4", "--hanging", "30", "--receivers", "2")
+	for _, row := range []string{"SQLite, others alone", "SQLite, others beside it", "PostgreSQL, others alone", "PostgreSQL, others beside it"} {
+		if got := r.value(t, "Time from an order's end to its callback", row, "callbacks"); got != 6 {
+			t.Errorf("%s: %g callbacks came, want 6", row, got)
+		}
+	}
+}
+
 func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
 	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"},
 		{"accept", "--nodes", "17"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},
