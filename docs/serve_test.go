@@ -1,10 +1,14 @@
 package docs
 
 import (
+	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 func TestServesItsOwnFolderAlone(t *testing.T) {
@@ -128,5 +132,24 @@ func TestKeptPagesAreLimited(t *testing.T) {
 	}
 	if _, text := get(t, h, "/docs/en/reference/errors"); !strings.Contains(text, "code-305") {
 		t.Error("a page is not drawn when others are kept")
+	}
+}
+
+// Many readers at once read the same page, whoever is the first to open the site.
+func TestManyReadersAtOnce(t *testing.T) {
+	h := &Handler{ContextPath: "/paynet", Now: func() time.Time { return testTime }, Nonce: rand.Text, Log: slog.New(slog.DiscardHandler)}
+	texts := make([]string, 8)
+	var readers sync.WaitGroup
+	for i := range texts {
+		readers.Go(func() {
+			_, texts[i] = get(t, h, "/docs/ru/reference/errors")
+			get(t, h, "/docs/en/commands/v4-payout")
+		})
+	}
+	readers.Wait()
+	for i, text := range texts {
+		if text != texts[0] || !strings.Contains(text, "code-305") {
+			t.Errorf("reader %d sees another page", i)
+		}
 	}
 }
