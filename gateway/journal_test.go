@@ -203,3 +203,18 @@ func stopped(t *testing.T) context.Context {
 	stop()
 	return ctx
 }
+
+// BenchmarkJournalBeyondItsPace is what the journal costs a request of a busy
+// party: all but 20 a second.
+func BenchmarkJournalBeyondItsPace(b *testing.B) {
+	var g gateway.Gateway
+	now := time.Now()
+	for range 1000 {
+		g.Journal(1, payout.ShareChanges, now, func() payout.JournalEntry { return payout.JournalEntry{} })
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			g.Journal(1, payout.ShareChanges, now, func() payout.JournalEntry { return payout.JournalEntry{} })
+		}
+	})
+}
