@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"gateway", "processor/simulator", "processor/processortest", "storage/storagetest", "gen/client", "openapi", "postman"},
 	{"api", "payoutform", "panel", "docs"},
 	{"server"},
-	{"cmd/payoutd", "cmd/payoutbench", "cmd/storybook", "journeys", "foreign", "server/servertest"},
+	{"cmd/payoutd", "cmd/payoutbench", "cmd/payouttorture", "cmd/storybook", "journeys", "foreign", "server/servertest"},
 }
 
 // apart are programs that no package imports and that import none of ours.
