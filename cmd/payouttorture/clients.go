@@ -223,8 +223,7 @@ func (m *merchant) make(ctx context.Context, r *record, node int) bool {
 			m.acknowledged(r, node, reply)
 			return true
 		}
-		m.failed(r, node, "", err)
-		if r.gaveUpAfter > 0 && try >= r.gaveUpAfter {
+		if !m.failed(r, node, "", err) || r.gaveUpAfter > 0 && try >= r.gaveUpAfter {
 			return false
 		}
 		_ = wait(ctx, askPause) // the loop looks at the context
@@ -255,9 +254,10 @@ func (m *merchant) acknowledged(r *record, node int, reply client.AsyncResponse)
 	m.note(r, node, "acknowledged", reply.PaynetOrderID, nil, func() { r.Acknowledged = append(r.Acknowledged, id) })
 }
 
-// failed notes that a request was refused, was lost or did not leave. prefix
-// names another request than the one that makes the order.
-func (m *merchant) failed(r *record, node int, prefix string, err error) {
+// failed notes that a request was refused, was lost or did not leave, and reports
+// whether it makes sense to repeat it. prefix names another request than the one
+// that makes the order.
+func (m *merchant) failed(r *record, node int, prefix string, err error) (again bool) {
 	what, makes := "not sent", prefix == ""
 	refusal, refused := errors.AsType[*client.Error](err)
 	lost, isLost := errors.AsType[*client.LostError](err)
@@ -286,6 +286,7 @@ func (m *merchant) failed(r *record, node int, prefix string, err error) {
 			m.busy++
 		}
 	})
+	return !refused || refusal.HTTPStatus == http.StatusServiceUnavailable
 }
 
 // ask asks where an acknowledged order stands until it is far enough.
@@ -335,7 +336,9 @@ func (m *merchant) pay(ctx context.Context, r *record, node int) {
 			m.note(r, node, "pay acknowledged", order, nil, func() { r.PayAcked = true })
 			return
 		}
-		m.failed(r, node, "pay ", err)
+		if !m.failed(r, node, "pay ", err) {
+			return
+		}
 		_ = wait(ctx, askPause) // the loop looks at the context
 	}
 }

@@ -67,8 +67,8 @@ func (t *torture) found(rule, what string) {
 	defer t.mu.Unlock()
 	if t.seen[rule]++; t.seen[rule] <= findingsMost {
 		t.findings = append(t.findings, finding{rule, what})
+		t.show.say("FOUND   " + rule + ": " + what)
 	}
-	t.show.say("FOUND   " + rule + ": " + what)
 }
 
 // run sets everything up, makes the faults, lets it come to rest and compares

@@ -123,8 +123,8 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			run := start(t, 12*time.Second)
-			run.restMost = 45 * time.Second
+			run := start(t, 8*time.Second)
+			run.restMost = 30 * time.Second
 			run.program, run.unsafe = build(t, tt.patch), tt.unsafe
 			r, err := run.run(t.Context())
 			check(t, err)
