@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
@@ -30,13 +31,21 @@ func value[T any](b tab, expression string) T {
 	return v
 }
 
-// becomes waits until an expression is true in the page.
+// becomes waits until an expression is true in the page. While one page is left
+// for another there is nothing to ask: that is not yet.
 func (b tab) becomes(expression string) {
 	b.t.Helper()
-	ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(
-		`new Promise((done) => { const look = () => (%s) ? done(true) : setTimeout(look, 30); look(); })`, expression), chromedp.EvalAwaitPromise))
-	if err != nil || !ok {
-		b.t.Fatalf("the page never becomes %s: %v", expression, err)
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		if err == nil && is {
+			return
+		}
+		if b.ctx.Err() != nil {
+			b.t.Fatalf("the page never becomes %s: %v", expression, err)
+		}
+		<-tick.C
 	}
 }
 
