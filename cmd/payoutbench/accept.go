@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"payout/spec"
@@ -145,7 +144,7 @@ func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate s
 	for _, bits := range c.Bits {
 		again := &magazine{again: true}
 		merchants := l.of(bits, 1)
-		if err := again.fill(ctx, min(ceilingRequests, int(float64(c.PerSecond)*c.Duration.Seconds())+c.Connections), payouts(command, merchants, gate)); err != nil {
+		if err := again.fill(ctx, min(ceilingRequests, int(float64(c.PerSecond)*c.Duration.Seconds())+c.Connections), l.payouts(command, merchants, gate)); err != nil {
 			return nil, err
 		}
 		entries = append(entries, entry{label: ceilingLabel(bits), measure: func(ctx context.Context) (measurement, error) {
@@ -154,7 +153,7 @@ func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate s
 		}})
 	}
 	for _, k := range c.cases(l) {
-		entries = append(entries, c.caseEntry(k, l, payouts(command, l.of(k.bits, k.parties), gate)))
+		entries = append(entries, c.caseEntry(k, l, l.payouts(command, l.of(k.bits, k.parties), gate)))
 	}
 	return entries, nil
 }
@@ -179,14 +178,12 @@ func (c acceptCmd) caseEntry(k acceptCase, l *lab, make1 func(int) (shot, error)
 		}}
 }
 
-// numbers tells client_orderids apart.
-var numbers atomic.Int64
-
 // payouts makes requests to pay, by each merchant in turn.
-func payouts(command *spec.Command, merchants []*merchant, gate string) func(i int) (shot, error) {
+func (l *lab) payouts(command *spec.Command, merchants []*merchant, gate string) func(i int) (shot, error) {
 	return func(i int) (shot, error) {
-		bytes, err := merchants[i%len(merchants)].payoutTo(command, gate, fmt.Sprintf("INV-%08d", numbers.Add(1)), "")
-		return shot{bytes: bytes}, err
+		id, clientOrderID := l.invoices.next()
+		bytes, err := merchants[i%len(merchants)].payoutTo(command, gate, clientOrderID, "")
+		return shot{bytes, id}, err
 	}
 }
 

@@ -50,7 +50,6 @@ func (c callbacksCmd) Run(ctx context.Context, t terminal) (err error) {
 	}
 	l.describe(c.Duration, 1)
 	table := l.report.table("Time from an order's end to its callback", append([]column{whatColumn, {"callbacks", count, 10}, {"errors", count, 6}}, waitColumns...)...)
-	table.note("The times of the others before, and while the other receiver hangs.")
 	var curves []series
 	for _, h := range l.houses {
 		found, err := c.house(ctx, l, h, table)
@@ -97,7 +96,7 @@ func (c callbacksCmd) tell(t *table, what string, m measurement) {
 func (c callbacksCmd) others(ctx context.Context, l *lab, h *house) (measurement, error) {
 	var mu sync.Mutex
 	came := make(map[string]time.Time) // by order id
-	f, err := newFlights(0, c.Receivers, func(t callbackTold) {
+	f, err := newFlights(l.invoices, 0, c.Receivers, func(t callbackTold) {
 		mu.Lock()
 		defer mu.Unlock()
 		came[t.orderID] = t.at
@@ -143,8 +142,8 @@ func (c callbacksCmd) hang(ctx context.Context, l *lab, h *house) (*receivers, e
 	for sent < c.Hanging && err == nil {
 		var m magazine
 		if err = m.fill(ctx, min(c.Hanging-sent, c.PerSecond), func(i int) (shot, error) {
-			id := int(numbers.Add(1))
-			bytes, err := l.merchants[1].payoutTo(spec.Payout, gatePaying, fmt.Sprintf("INV-%08d", id), r.url(id))
+			id, clientOrderID := l.invoices.next()
+			bytes, err := l.merchants[1].payoutTo(spec.Payout, gatePaying, clientOrderID, r.url(id))
 			return shot{bytes, id}, err
 		}); err != nil {
 			break

@@ -41,7 +41,7 @@ func (l *lab) openFlights(f orderFlags) (*flights, error) {
 	if l.Rate > 0 {
 		most = 0
 	}
-	orders, err := newFlights(most, f.Receivers, nil)
+	orders, err := newFlights(l.invoices, most, f.Receivers, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (c e2eCmd) pair(l *lab, h *house, nodes []*process, orders *flights) []entr
 	}
 	return []entry{
 		{label: label + ", accepts", ready: func(ctx context.Context) error {
-			return waiting.fill(ctx, wanted, payouts(spec.Payout, merchants, gateWaiting))
+			return waiting.fill(ctx, wanted, l.payouts(spec.Payout, merchants, gateWaiting))
 		},
 			measure: func(ctx context.Context) (measurement, error) {
 				closed := loop{connections: c.Connections, duration: c.Duration}

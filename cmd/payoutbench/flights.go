@@ -12,8 +12,9 @@ import (
 // Flights are orders between their request and the answer to their callback.
 type flights struct {
 	receivers *receivers
+	invoices  *invoices
 	also      func(callbackTold) // is told of each callback too; may be nil
-	slots     chan struct{} // one for each order in flight; nil: as many as come
+	slots     chan struct{}      // one for each order in flight; nil: as many as come
 
 	mu       sync.Mutex
 	began    map[int]time.Time
@@ -22,14 +23,15 @@ type flights struct {
 	wrong    int   // callbacks that did not tell approved, or came unasked
 	first    error // the first of them
 	waits    *latencies
+	recent   latencies // since the last sample
 	until    time.Time // callbacks count as in time until then; zero: always
 	inTime   int
 	emptied  chan struct{} // closed when the last flight has ended and somebody waits
 }
 
 // newFlights opens receivers for orders in flight, at most so many; 0: as many as come.
-func newFlights(most, receiverCount int, also func(callbackTold)) (*flights, error) {
-	f := &flights{also: also, began: make(map[int]time.Time), waits: new(latencies)}
+func newFlights(v *invoices, most, receiverCount int, also func(callbackTold)) (*flights, error) {
+	f := &flights{invoices: v, also: also, began: make(map[int]time.Time), waits: new(latencies)}
 	if most > 0 {
 		f.slots = make(chan struct{}, most)
 	}
@@ -41,8 +43,8 @@ func newFlights(most, receiverCount int, also func(callbackTold)) (*flights, err
 // payouts makes requests to pay whose callbacks come here.
 func (f *flights) payouts(merchants []*merchant, gate string) func(i int) (shot, error) {
 	return func(i int) (shot, error) {
-		id := int(numbers.Add(1))
-		bytes, err := merchants[i%len(merchants)].payoutTo(spec.Payout, gate, fmt.Sprintf("INV-%08d", id), f.receivers.url(id))
+		id, clientOrderID := f.invoices.next()
+		bytes, err := merchants[i%len(merchants)].payoutTo(spec.Payout, gate, clientOrderID, f.receivers.url(id))
 		return shot{bytes, id}, err
 	}
 }
@@ -111,6 +113,7 @@ func (f *flights) landed(c callbackTold) {
 	delete(f.began, c.id)
 	f.ended++
 	f.waits.add(c.at.Sub(at))
+	f.recent.add(c.at.Sub(at))
 	if f.until.IsZero() || !c.at.After(f.until) {
 		f.inTime++
 	}
@@ -125,11 +128,13 @@ func (f *flights) tellEmpty() {
 	}
 }
 
-// inFlight is how many orders have not ended.
-func (f *flights) inFlight() int {
+// sample tells how many orders were accepted and ended so far, how many fly, and
+// the waits since it was asked last.
+func (f *flights) sample() (accepted, ended, flying int, waits *latencies) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.began)
+	waits, f.recent = &latencies{f.recent.h}, latencies{}
+	return f.accepted, f.ended, len(f.began), waits
 }
 
 // drain waits until all flights have ended, at most so long, and tells how many have
@@ -168,7 +173,7 @@ const drainMost = 60 * time.Second
 // are of all of them, from the request to the callback.
 func (f *flights) measure(ctx context.Context, l loop, nodes []*process, take supply) (measurement, error) {
 	f.mu.Lock()
-	f.waits, f.inTime, f.ended, f.wrong, f.first = new(latencies), 0, 0, 0, nil
+	f.waits, f.recent, f.inTime, f.ended, f.accepted, f.wrong, f.first = new(latencies), latencies{}, 0, 0, 0, 0, nil
 	f.until = time.Now().Add(l.duration)
 	f.mu.Unlock()
 	sent, err := measure(ctx, l, nodes, target{dial: dialer(addresses(nodes), asyncAnswer), next: f.next(take), began: f.start, failed: f.failed})

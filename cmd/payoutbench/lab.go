@@ -61,6 +61,7 @@ type lab struct {
 	common
 	work      string // folder of this run
 	merchants []*merchant
+	invoices  *invoices
 	cluster   *cluster // nil without PostgreSQL
 	houses    []*house
 	report    *report
@@ -83,7 +84,7 @@ type terminal struct{ out, err io.Writer }
 // open makes a lab with so many merchants for each length of keys. Whatever it
 // returns must be closed.
 func (c common) open(ctx context.Context, t terminal, title string, bits []int, parties int) (l *lab, err error) {
-	l = &lab{common: c, report: newReport(t.out, title), progress: newProgress(t.err)}
+	l = &lab{common: c, report: newReport(t.out, title), progress: newProgress(t.err), invoices: &invoices{run: time.Now().Unix()}}
 	if c.Dir == "" {
 		if l.Dir, err = os.MkdirTemp("", "payoutbench-"); err != nil {
 			return l, err

@@ -22,6 +22,8 @@ type cli struct {
 	Status    statusCmd    `cmd:"" help:"How many questions a second are answered, beside a door that reads nothing; and what they cost the accepts."`
 	E2E       e2eCmd       `cmd:"" name:"e2e" help:"How many orders a second come to their end: accepted, paid, callback answered."`
 	Callbacks callbacksCmd `cmd:"" help:"What a receiver that hangs, with many callbacks, costs the callbacks of others."`
+	Soak      soakCmd      `cmd:"" help:"The same as e2e for long: rate, waits, memory, queues and ages over time."`
+	Grow      growCmd      `cmd:"" help:"Accepts, questions and claims with few and with many stored orders."`
 
 	ServeGateway serveGatewayCmd `cmd:"" hidden:"" help:"The gateway under test, as a process of its own."`
 	ServeCeiling serveCeilingCmd `cmd:"" hidden:"" help:"The ceiling: the same HTTP, signature check and parsing, nothing stored or read."`

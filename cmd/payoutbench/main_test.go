@@ -183,6 +183,55 @@ func TestCallbacksMeasuresTheOthersBesideAReceiverThatHangs(t *testing.T) {
 	}
 }
 
+func TestSoakTellsHowThingsStandOverTime(t *testing.T) {
+	r := both(t, "soak", "--duration", "600ms", "--accepts", "50ms", "--connections", "4", "--in-flight", "8", "--receivers", "2")
+	for _, row := range []string{"SQLite", "PostgreSQL"} {
+		if r.value(t, "The whole run", row, "ended/s") <= 0 || r.value(t, "The whole run", row, "accepts/s") <= 0 {
+			t.Errorf("%s: nothing was done", row)
+		}
+		if r.value(t, "Medians of the first third and of the last", row, "memory") <= 0 {
+			t.Errorf("%s: no memory was measured", row)
+		}
+	}
+	if len(r.Plots) != 7 {
+		t.Errorf("%d plots", len(r.Plots))
+	}
+}
+
+func TestGrowMeasuresFewAndManyOrders(t *testing.T) {
+	r := both(t, "grow", "--orders", "100,1000", "--duration", "50ms", "--rounds", "1", "--connections", "4", "--per-second", "1000", "--parties", "3", "--due", "64")
+	for _, engine := range []string{"SQLite", "PostgreSQL"} {
+		for _, row := range []string{"100 orders: accept", "1 000 orders: accept", "1 000 orders: status", "1 000 orders: claim"} {
+			if r.value(t, "Accept, status and claim: medians of rates and ratios, all waits", engine+", "+row, "per second") <= 0 {
+				t.Errorf("%s, %s: nothing was done", engine, row)
+			}
+		}
+	}
+}
+
+func TestGrowTakesItsDatabaseAgain(t *testing.T) {
+	dir := t.TempDir()
+	once := func() {
+		t.Helper()
+		var out bytes.Buffer
+		if err := run(t.Context(), terminal{&out, &out}, []string{"grow", "--orders", "5000", "--duration", "20ms", "--rounds", "1", "--connections", "2",
+			"--per-second", "500", "--parties", "2", "--due", "64", "--dir", dir}); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+	}
+	once()
+	database := filepath.Join(dir, "grow", "sqlite", "payoutbench_grow_5000.db")
+	before, err := os.Stat(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once()
+	after, err := os.Stat(database)
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the second run made the database anew: %v", err)
+	}
+}
+
 func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
 	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"},
 		{"accept", "--nodes", "17"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},

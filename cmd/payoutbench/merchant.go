@@ -143,6 +143,18 @@ func (m *merchant) add(tx *storage.Tx, project payout.ProjectID, gates map[strin
 	return nil
 }
 
+// Invoices number orders, as merchants do. Those of a later run come after those of
+// an earlier one.
+type invoices struct {
+	run  int64 // when it began, in seconds
+	last atomic.Int64
+}
+
+func (v *invoices) next() (id int, clientOrderID string) {
+	id = int(v.last.Add(1))
+	return id, fmt.Sprintf("INV-%d-%08d", v.run, id)
+}
+
 // A shot is one request to be sent, as HTTP/1.1 has it.
 type shot struct {
 	bytes []byte

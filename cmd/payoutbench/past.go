@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"payout"
@@ -24,36 +23,47 @@ type pastOrder struct {
 }
 
 // fillPast fills a house's database with n orders of the past, which merchants sent
-// in turn and were paid at once, and returns up to keep of them, spread evenly. Every
-// tenth had a callback.
-func (h *house) fillPast(ctx context.Context, merchants []*merchant, n, keep int, progress func(done, of int64)) ([]pastOrder, error) {
-	var kept []pastOrder
-	err := h.with(ctx, func(db *storage.DB, v *vault.Vault) error {
+// in turn and were paid at once. Every tenth had a callback.
+func (h *house) fillPast(ctx context.Context, merchants []*merchant, n int, p *progress) error {
+	return h.with(ctx, func(db *storage.DB, v *vault.Vault) error {
 		gate, err := gateNamed(ctx, db, gatePaying)
 		if err != nil {
 			return err
 		}
-		var mu sync.Mutex
 		began, step := time.Now().AddDate(0, 0, -pastDays), pastDays*24*time.Hour/time.Duration(max(n, 1))
-		every := int64(max(1, n/max(keep, 1)))
-		prefix := fmt.Sprintf("PAST-%d-", numbers.Add(1))
 		return db.Fill(ctx, int64(n), func(i int64, id payout.OrderID) (storage.PastOrder, payout.ReceiptID, error) {
 			m := merchants[i%int64(len(merchants))]
-			o := m.pastOrder(gate, fmt.Sprintf("%s%09d", prefix, i), began.Add(time.Duration(i)*step), i%10 == 0)
+			o := m.pastOrder(gate, pastInvoice(i), began.Add(time.Duration(i)*step), i%10 == 0)
 			var err error
 			if o.ReceiverHash, err = v.Hash("receiver", fmt.Sprint(i)); err != nil {
 				return o, "", err
 			}
 			receipt, err := v.Hash("receipt", id.String())
-			if i%every == 0 {
-				mu.Lock()
-				kept = append(kept, pastOrder{m, o.ClientOrderID, id})
-				mu.Unlock()
-			}
 			return o, payout.NewReceiptID(receipt), err
-		}, progress)
+		}, func(done, of int64) { p.show("storing orders on "+h.name, int(done), int(of)) })
 	})
-	return kept[:min(len(kept), keep)], err
+}
+
+func pastInvoice(i int64) string { return fmt.Sprintf("PAST-%09d", i) }
+
+// pastOrders are at most so many of the n orders of the past, spread evenly.
+func (h *house) pastOrders(ctx context.Context, merchants []*merchant, n, most int) (found []pastOrder, err error) {
+	err = h.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
+		for k := range min(n, most) {
+			i := int64(k) * int64(n) / int64(min(n, most))
+			m := merchants[i%int64(len(merchants))]
+			orders, err := db.OrdersByClientID(ctx, m.id, pastInvoice(i), 1)
+			if err != nil {
+				return err
+			}
+			if len(orders) == 0 {
+				return fmt.Errorf("order %s of %s is not there", pastInvoice(i), m.login)
+			}
+			found = append(found, pastOrder{m, pastInvoice(i), orders[0].ID})
+		}
+		return nil
+	})
+	return found, err
 }
 
 func (m *merchant) pastOrder(gate payout.GateID, clientOrderID string, at time.Time, callback bool) storage.PastOrder {

@@ -171,10 +171,10 @@ func (c *cluster) has(ctx context.Context, name string) (has bool, err error) {
 // create makes an empty database, in place of one of that name.
 func (c *cluster) create(ctx context.Context, name string) (string, error) {
 	err := c.with(ctx, func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
 			return err
 		}
-		_, err := conn.Exec(ctx, "CREATE DATABASE "+name)
+		_, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 		return err
 	})
 	return c.database(name), err
@@ -185,7 +185,7 @@ func (c *cluster) drop(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return c.with(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
 		return err
 	})
 }

@@ -199,10 +199,16 @@ func (p *process) memory(name string) (float64, error) {
 	return 0, errors.New("no " + name + " in /proc")
 }
 
-// cpu is the processor time that the process has used, as proc(5) has it.
-func (p *process) cpu() (time.Duration, error) {
+// cpu is the processor time that the process has used.
+func (p *process) cpu() (time.Duration, error) { return cpuTime(strconv.Itoa(p.command.Process.Pid)) }
+
+// ownCPU is the processor time that payoutbench itself has used.
+func ownCPU() (time.Duration, error) { return cpuTime("self") }
+
+// cpuTime is the processor time that a process has used, as proc(5) has it.
+func cpuTime(process string) (time.Duration, error) {
 	const utime, stime, perSecond = 11, 12, 100 // fields after the name, and their unit
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	stat, err := os.ReadFile("/proc/" + process + "/stat")
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,9 @@ import (
 	"payout/spec"
 )
 
+// askedMost is how many different orders are asked for.
+const askedMost = 10_000
+
 type statusCmd struct {
 	common
 	Version   []string      `default:"v4,v2" enum:"v4,v2" help:"Which status command is sent: v4 is signed and stores its nonce, v2 has a control sum and stores nothing (default: ${default})."`
@@ -45,11 +48,12 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 	l.describe(c.Duration, c.Rounds)
 	asked := make(map[*house][]pastOrder)
 	for _, h := range l.houses {
-		orders, err := h.fillPast(ctx, l.merchants, c.Orders, c.Orders, func(done, of int64) { l.progress.show("storing orders", int(done), int(of)) })
-		if err != nil {
+		if err := h.fillPast(ctx, l.merchants, c.Orders, l.progress); err != nil {
 			return err
 		}
-		asked[h] = orders
+		if asked[h], err = h.pastOrders(ctx, l.merchants, c.Orders, askedMost); err != nil {
+			return err
+		}
 	}
 	if _, err := l.contest(ctx, "Answered questions", "ceiling", c.Rounds, c.entries(l, ceiling, asked)); err != nil {
 		return err
@@ -133,7 +137,7 @@ func (c statusCmd) beside(ctx context.Context, l *lab, asked map[*house][]pastOr
 			return measure(ctx, closed, h.nodes, target{dial: dialer(addresses(h.nodes), asyncAnswer), next: accepts.take})
 		}
 		fill := func(ctx context.Context) error {
-			return accepts.fill(ctx, c.wanted(), payouts(spec.Payout, merchants, gateWaiting))
+			return accepts.fill(ctx, c.wanted(), l.payouts(spec.Payout, merchants, gateWaiting))
 		}
 		var polled measurement
 		entries = append(entries,
