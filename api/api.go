@@ -33,6 +33,7 @@ type Handler struct {
 	TimestampWindow time.Duration
 	Location        *time.Location // zone of dates in replies; nil is UTC
 	Log             *slog.Logger
+	Metrics         *Metrics // nil: nothing is counted
 	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
 	// door alone by it.
 	Pay func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error)
@@ -139,6 +140,7 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 		level, verdict, code = slog.LevelError, payout.VerdictFailed, payout.CodeInternal
 		status = h.writeError(e, &payout.Error{Code: code})
 	}
+	h.Metrics.answered(e.Command, verdict, h.Gateway.Now().Sub(e.began))
 	h.log(e, level, verdict, status, code, err)
 	h.journal(e, verdict, status, code)
 }

@@ -118,6 +118,8 @@ func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDu
 func (g *Gateway) deliver(c payout.Callback) error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.callbackTimeout())
 	defer cancel()
+	g.delivering.Add(1)
+	defer g.delivering.Add(-1)
 	started := g.Now()
 	result := callback.Result{Error: "the callback could not be made"}
 	switch message, err := g.message(ctx, c.OrderID); {
@@ -141,7 +143,7 @@ func (g *Gateway) deliver(c payout.Callback) error {
 		g.Log.Warn("callback was not delivered", "order", c.OrderID, "attempt", attempt.Attempt, "receiver", c.Receiver,
 			"http_status", result.HTTPStatus, "error", result.Error, "state", state)
 	}
-	g.Metrics.attempted(state)
+	g.Metrics.attempted(state, attempt.Duration)
 	return g.DB.RecordAttempt(attempt, state, due)
 }
 

@@ -91,9 +91,15 @@ func moneyThatLeftTooLate(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	for _, family := range families {
-		if family.GetName() == "payoutd_late_outcomes_total" && family.GetMetric()[0].GetCounter().GetValue() == 1 {
-			return
+		if family.GetName() != "payoutd_late_outcomes_total" {
+			continue
 		}
+		for _, m := range family.GetMetric() {
+			if result, n := m.GetLabel()[0].GetValue(), m.GetCounter().GetValue(); (n == 1) != (result == string(processor.ResultApproved)) {
+				t.Errorf("the metric has %g of %s", n, result)
+			}
+		}
+		return
 	}
-	t.Error("the metric does not count it")
+	t.Error("there is no metric of it")
 }

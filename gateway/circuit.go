@@ -37,6 +37,26 @@ func (c *circuit) allows(now time.Time, underWay int) int {
 	return claimMost
 }
 
+// The states of a circuit, as the metrics have them.
+const (
+	circuitClosed = iota // orders are sent
+	circuitTrying        // a few are tried after a rest
+	circuitOpen          // the gate rests: no order is sent
+)
+
+// state tells whether orders are sent.
+func (c *circuit) state(now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case now.Before(c.until):
+		return circuitOpen
+	case c.rests > 0:
+		return circuitTrying
+	}
+	return circuitClosed
+}
+
 // record counts what a rail that was told to pay or to check answered, or failed
 // to answer. random is in [0, 1).
 func (c *circuit) record(o processor.Outcome, now time.Time, random float64) {

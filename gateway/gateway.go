@@ -47,6 +47,9 @@ type Gateway struct {
 	codes     cardCodes
 	journal   journal
 	underWay  sync.Map // payout.OrderID to true: orders that runGate's workers have now
+
+	workers    sync.Map     // payout.GateID to *gateWorker
+	delivering atomic.Int64 // callbacks
 }
 
 // Settings are the operator's choices. The zero value of each means its default.

@@ -92,7 +92,7 @@ func (g *Gateway) Journal(party payout.PartyID, share payout.JournalShare, at ti
 	count := g.journal.of(party, share)
 	if !count.limiter.AllowN(at, 1) {
 		count.missed.Add(1)
-		g.Metrics.unkept("pace", 1)
+		g.Metrics.unkept(unkeptPace, 1)
 		return
 	}
 	e := entry()
@@ -100,7 +100,7 @@ func (g *Gateway) Journal(party payout.PartyID, share payout.JournalShare, at ti
 	select {
 	case g.journal.entries() <- e:
 	default:
-		g.unkept("queue", []payout.JournalEntry{e})
+		g.unkept(unkeptQueue, []payout.JournalEntry{e})
 	}
 }
 
@@ -137,7 +137,7 @@ func (g *Gateway) runJournal(ctx context.Context) {
 func (g *Gateway) journalWorker(batch []payout.JournalEntry) {
 	if err := g.guarded(func() error { return g.writeJournal(batch) }); err != nil {
 		g.Log.Error("journal was not written", "entries", len(batch), "error", err)
-		g.unkept("write", batch)
+		g.unkept(unkeptWrite, batch)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"payout"
 	"payout/gateway"
 	"payout/storage"
@@ -217,4 +219,32 @@ func BenchmarkJournalBeyondItsPace(b *testing.B) {
 			g.Journal(1, payout.ShareChanges, now, func() payout.JournalEntry { return payout.JournalEntry{} })
 		}
 	})
+}
+
+func TestMetricsTellHowManyEntriesWait(t *testing.T) {
+	n := newNote(t, storagetest.Open(t, storagetest.SQLite(t)), gateway.Settings{})
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(n.Collector())
+	waiting := func() float64 {
+		t.Helper()
+		families, err := metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() == "payoutd_journal_waiting" {
+				return family.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		t.Fatal("there is no metric of it")
+		return 0
+	}
+	n.notes(n.party, payout.ShareReads, 3)
+	if got := waiting(); got != 3 {
+		t.Errorf("%g wait, want 3", got)
+	}
+	n.write()
+	if got := waiting(); got != 0 {
+		t.Errorf("%g wait after they were written", got)
+	}
 }

@@ -43,11 +43,18 @@ func (g *Gateway) runGates(ctx context.Context) {
 	g.every(ctx, idleMost, "start gates", start)
 }
 
+// A gateWorker is what a gate's worker keeps: also for those who read metrics.
+type gateWorker struct {
+	circuit circuit
+	slots   *slots
+}
+
 // runGate claims a gate's due orders and works on them, as many at once as the
 // gate allows, until the context ends; then it waits for those under way.
 func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
-	var circuit circuit
-	slots := newSlots()
+	worker := &gateWorker{slots: newSlots()}
+	g.workers.Store(id, worker)
+	circuit, slots := &worker.circuit, worker.slots
 	defer slots.wait()
 	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
@@ -78,7 +85,7 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
 		}
 		failures = 0
 		for _, o := range orders {
-			slots.run(func() { g.workOnce(gate, o, &circuit) })
+			slots.run(func() { g.workOnce(gate, o, circuit) })
 		}
 		if len(orders) == 0 {
 			g.idle(ctx, id, which, slots.freed, true)

@@ -14,12 +14,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"payout/api"
 	"payout/callback"
@@ -64,20 +63,22 @@ func Run(ctx context.Context, config Config, log *slog.Logger, ready func(Addres
 
 // A server is a house with its doors still closed.
 type server struct {
-	config  Config
-	log     *slog.Logger
-	db      *storage.DB
-	gateway *gateway.Gateway
-	rails   func() error // closes the processors
-	metrics *prometheus.Registry
-	zone    *time.Location
-	tls     *tls.Config // of the main door, or nil
-	pages   *payoutform.Handler
-	docs    *docs.Handler      // nil: not served
-	panel   *panel.Handler     // nil: not served
-	sandbox *sandbox           // nil: it is none for integrators
-	stopped context.CancelFunc // ends what pages stream
-	ready   atomic.Bool
+	config   Config
+	log      *slog.Logger
+	db       *storage.DB
+	gateway  *gateway.Gateway
+	rails    func() error // closes the processors
+	health   *health
+	metrics  *prometheus.Registry
+	requests *api.Metrics
+	zone     *time.Location
+	tls      *tls.Config // of the main door, or nil
+	pages    *payoutform.Handler
+	docs     *docs.Handler      // nil: not served
+	panel    *panel.Handler     // nil: not served
+	sandbox  *sandbox           // nil: it is none for integrators
+	stopped  context.CancelFunc // ends what pages stream
+	ready    atomic.Bool
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err error) {
@@ -118,7 +119,8 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	}
 	s.rails = closeRails
 	policy := callback.Policy{AllowLoopback: c.Sandbox}
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.health = &health{db: s.db, log: log, now: now}
+	s.registerMetrics()
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
@@ -126,13 +128,14 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery, NoJournal: c.NoPanel},
 		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
 	}
-	s.metrics.MustRegister(stageCollector{db: s.db, log: log})
+	s.metrics.MustRegister(s.gateway.Collector())
 	if err := s.openPages(); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(s.openDocs(), s.openPanel()); err != nil {
 		return nil, err
 	}
+	s.requests = api.NewMetrics(s.metrics)
 	return s, s.gateway.Reload(ctx)
 }
 
@@ -203,9 +206,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
 		}
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
-		doors, listeners = append(doors, Door(mux, s.log)), append(listeners, l)
+		doors, listeners = append(doors, Door(s.metricsHandler(), s.log)), append(listeners, l)
 		addresses.Metrics = l.Addr().String()
 	}
 
@@ -216,7 +217,13 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	worked := make(chan struct{})
-	go func() { defer close(worked); s.gateway.Run(workCtx) }()
+	go func() {
+		defer close(worked)
+		var workers sync.WaitGroup
+		workers.Go(func() { s.health.run(workCtx) })
+		workers.Go(func() { s.gateway.Run(workCtx) })
+		workers.Wait()
+	}()
 
 	s.ready.Store(true)
 	s.log.Info("payoutd serves", "api", addresses.API, "metrics", addresses.Metrics, "context_path", s.config.ContextPath,
@@ -294,7 +301,7 @@ func Door(h http.Handler, log *slog.Logger) *http.Server {
 // unclean paths: no client of this API follows redirects, and paths are signed.
 func (s *server) handler() http.Handler {
 	signed := &api.Handler{Gateway: s.gateway, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
-		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log}
+		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log, Metrics: s.requests}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, s.config.ContextPath+"/api/"):
@@ -308,7 +315,7 @@ func (s *server) handler() http.Handler {
 		case r.URL.Path == "/healthz":
 			fmt.Fprintln(w, "ok")
 		case r.URL.Path == "/readyz":
-			s.readyz(w, r)
+			s.readyz(w)
 		default:
 			http.NotFound(w, r)
 		}
@@ -316,42 +323,14 @@ func (s *server) handler() http.Handler {
 }
 
 // readyz tells a load balancer whether requests can be taken.
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
+func (s *server) readyz(w http.ResponseWriter) {
 	if !s.ready.Load() {
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
 		return
 	}
-	if err := s.db.Writable(ctx); err != nil {
-		s.log.Error("the database takes no writes", "error", err)
+	if s.health.check() != nil {
 		http.Error(w, "the database takes no writes", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
-}
-
-// A stageCollector counts the orders that are not final when metrics are read.
-type stageCollector struct {
-	db  *storage.DB
-	log *slog.Logger
-}
-
-var stageOrders = prometheus.NewDesc("payoutd_orders", "Orders that are not final, by stage.", []string{"stage"}, nil)
-
-// Describe implements prometheus.Collector.
-func (c stageCollector) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- stageOrders }
-
-// Collect implements prometheus.Collector.
-func (c stageCollector) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	counts, err := c.db.CountByStage(ctx)
-	if err != nil {
-		c.log.Error("count orders failed", "error", err)
-		return
-	}
-	for stage, n := range counts {
-		metrics <- prometheus.MustNewConstMetric(stageOrders, prometheus.GaugeValue, float64(n), string(stage))
-	}
 }

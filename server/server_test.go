@@ -102,6 +102,13 @@ func newConfig(t *testing.T) server.Config {
 	dir := t.TempDir()
 	c := server.Config{Listen: "127.0.0.1:0", Database: filepath.Join(dir, "payoutd.db"), KeyFile: filepath.Join(dir, "master.key"),
 		SimulatorBook: filepath.Join(dir, "simulator.db"), Sandbox: true}
+	setUp(t, c)
+	return c
+}
+
+// setUp fills a database with what newConfig promises.
+func setUp(t *testing.T, c server.Config) {
+	t.Helper()
 	change(t, c, func(tx *storage.Tx) {
 		party, err := tx.AddParty(payout.ConnectingParty{Login: login, ControlKey: controlKey, Enabled: true})
 		check(t, err)
@@ -114,7 +121,6 @@ func newConfig(t *testing.T) server.Config {
 			Repeat: payout.RepeatReplay, Enabled: true})
 		check(t, err)
 	})
-	return c
 }
 
 func addKey(t *testing.T, tx *storage.Tx, party payout.PartyID, key *rsa.PrivateKey) {

@@ -258,5 +258,6 @@ func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("forget nonces: %w", err)
 	}
+	tx.db.commits.metrics.Load().noncesForgotten(deleted)
 	return deleted, nil
 }

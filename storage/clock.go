@@ -20,3 +20,10 @@ func (db *DB) Clock(ctx context.Context) (time.Time, error) {
 	}
 	return fromUS(at), nil
 }
+
+// Shared reports whether other machines can use the database too: PostgreSQL, not
+// SQLite.
+func (db *DB) Shared() bool {
+	_, postgres := db.engine.(*postgresEngine)
+	return postgres
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"payout"
@@ -32,6 +33,8 @@ type committer struct {
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards closed against submit
 	closed bool
+
+	metrics atomic.Pointer[metrics]
 }
 
 // An op is one caller's part of a batch: exactly one of the pointers is set,
@@ -88,6 +91,7 @@ func (c *committer) enqueue(o *op) error {
 	case c.queue <- o:
 		return nil
 	default:
+		c.metrics.Load().refusedFull()
 		return ErrBusy
 	}
 }
@@ -173,11 +177,16 @@ func (c *committer) commit(batch []*op) error {
 	return tries(c.engine, func() error { return c.transact(batch) })
 }
 
-func (c *committer) transact(batch []*op) error {
-	tx, ctx, err := begin(c.engine)
+func (c *committer) transact(batch []*op) (err error) {
+	m := c.metrics.Load()
+	began, writes, counting := m.now(), len(batch), new(countingConn)
+	defer func() { m.committed(began, writes, counting.rows, err) }()
+	begun, ctx, err := begin(c.engine)
 	if err != nil {
 		return err
 	}
+	counting.conn = begun
+	tx := conn(counting)
 	defer tx.rollback()
 	if batch, err = c.sealed(ctx, tx, batch); err != nil {
 		return err
@@ -189,7 +198,21 @@ func (c *committer) transact(batch []*op) error {
 		}
 		return err
 	}
-	return commit(ctx, c.engine, tx)
+	if err := commit(ctx, c.engine, tx); err != nil {
+		return err
+	}
+	m.noncesStored(fresh(batch))
+	return nil
+}
+
+// fresh counts the nonces that a batch has stored.
+func fresh(batch []*op) (n int) {
+	for _, o := range batch {
+		if o.accept != nil && o.accept.Nonce != nil && !o.accept.result.NonceUsed {
+			n++
+		}
+	}
+	return n
 }
 
 // apply writes a batch table by table, so that each table costs one round trip

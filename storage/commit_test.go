@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -440,18 +441,58 @@ func TestWriteThatHangsIsNotJoinedByAnother(t *testing.T) {
 	sick.set(func(e *sickEngine) { e.hangs = hangs })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := db.Writable(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("the first: %v", err)
+	for range 2 {
+		if err := db.Writable(ctx); !errors.Is(err, errStillTrying) {
+			t.Errorf("while it hangs: %v", err)
+		}
 	}
-	if err := db.Writable(t.Context()); !errors.Is(err, errStillTrying) {
-		t.Errorf("the second: %v", err)
-	}
+	answer := make(chan error)
+	go func() { answer <- db.Writable(t.Context()) }()
 	close(hangs)
-	func() {
-		db.probing.Lock() // until the first has ended
-		defer db.probing.Unlock()
-	}()
-	if err := db.Writable(t.Context()); err != nil {
-		t.Errorf("after it: %v", err)
+	if err := <-answer; err != nil {
+		t.Errorf("who waits is told %v", err)
 	}
+	sick.set(func(e *sickEngine) {
+		if e.begins != 1 && e.begins != 2 { // the second, if who waits came after the first had ended
+			t.Errorf("%d writes were begun", e.begins)
+		}
+	})
+}
+
+// SQLite writes nothing when a row is set to what it is: on a full disk that would
+// succeed.
+func TestWritableReallyWrites(t *testing.T) {
+	db, sick := openSick(t)
+	wal := sick.engine.(*sqliteEngine).path + "-wal"
+	size := func() int64 {
+		file, err := os.Stat(wal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file.Size()
+	}
+	for range 2 {
+		before := size()
+		if err := db.Writable(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if after := size(); after <= before {
+			t.Errorf("the log had %d bytes and has %d", before, after)
+		}
+	}
+}
+
+// Those who ask at the same time are told the same; none of them is told that the
+// database is sick because another asks.
+func TestAllWhoAskWhetherTheDatabaseTakesWritesAreToldSo(t *testing.T) {
+	db, _ := openSick(t)
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() {
+			if err := db.Writable(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	asking.Wait()
 }

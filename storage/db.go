@@ -12,6 +12,7 @@ package storage
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,13 +42,16 @@ type DB struct {
 	commits *committer
 	serials block
 	orders  block
-	probing sync.Mutex // held while Writable writes
+	probing sync.Mutex // guards probe
+	probe   *probe     // the write of Writable that is under way, or nil
+
+	probeName string // of the row that Writable writes; nobody else's
 }
 
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
-	db := &DB{vault: v}
+	db := &DB{vault: v, probeName: "probe-" + rand.Text()}
 	committers := 1
 	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
 		e, err := openPostgres(ctx, database)
@@ -82,29 +86,55 @@ func (db *DB) Close() error {
 func (db *DB) Ping(ctx context.Context) error { return db.engine.ping(ctx) }
 
 // errStillTrying says that an earlier write has not ended yet.
-var errStillTrying = errors.New("a write has been waiting since the last question")
+var errStillTrying = errors.New("a write has been waiting since an earlier question")
+
+// A probe is a write that asks whether the database takes writes.
+type probe struct {
+	done chan struct{}
+	err  error // valid when done is closed
+}
 
 // Writable tells whether a write reaches the disk now: on a full or read-only
 // disk, and on a standby, reads may go on for long. It writes, and waits no longer
-// than its context; a write that hangs is not joined by a second one.
+// than its context; who asks meanwhile waits for the same write. A write that hangs
+// is not joined by a second one.
 func (db *DB) Writable(ctx context.Context) error {
-	if !db.probing.TryLock() {
-		return errStillTrying
+	db.probing.Lock()
+	p := db.probe
+	if p == nil {
+		p = &probe{done: make(chan struct{})}
+		db.probe = p
+		go db.try(context.WithoutCancel(ctx), p)
 	}
-	done := make(chan error, 1)
-	go func() {
-		defer db.probing.Unlock()
-		done <- db.Transact(context.WithoutCancel(ctx), time.Time{}, func(tx *Tx) error {
-			_, err := tx.conn.exec(tx.ctx, "UPDATE counters SET next = next WHERE name = 'config'")
-			return err
-		})
-	}()
+	db.probing.Unlock()
 	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-p.done:
+		return p.err
+	default:
 	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errStillTrying, ctx.Err())
+	}
+}
+
+// try writes, for all who wait for the probe.
+func (db *DB) try(ctx context.Context, p *probe) {
+	p.err = db.Transact(ctx, time.Time{}, func(tx *Tx) error {
+		// A row of our own, which waits for nobody's lock. SQLite writes nothing when a
+		// row is set to what it is.
+		if _, err := tx.conn.exec(tx.ctx, "INSERT INTO counters (name, next) VALUES ($1, 0)", db.probeName); err != nil {
+			return err
+		}
+		_, err := tx.conn.exec(tx.ctx, "DELETE FROM counters WHERE name = $1", db.probeName)
+		return err
+	})
+	db.probing.Lock()
+	db.probe = nil
+	db.probing.Unlock()
+	close(p.done)
 }
 
 // A Tx is a write transaction; all its rows carry one Now.

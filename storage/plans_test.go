@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"payout"
 	"payout/storage"
 	"payout/storage/storagetest"
@@ -246,6 +248,9 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 			t.Error(err)
 		}
 	}
+	metrics := prometheus.NewRegistry()
+	db.Measure(metrics, time.Now)
+	must(metrics.Gather())
 	o := order(t, db, "plans")
 	o.GateID = 7
 	accept(t, db, storage.Acceptance{Nonce: &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte("0123456789abcdef"), Expires: noon},

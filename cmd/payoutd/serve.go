@@ -57,7 +57,7 @@ func (c serveCmd) config() (server.Config, error) {
 		Sandbox: c.Sandbox, SandboxKey: sandboxKey, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
-		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace}, nil
+		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace, Version: version}, nil
 }
 
 // Run serves until the process is told to stop.
