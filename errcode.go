@@ -58,6 +58,7 @@ const (
 	CodeNoCard           ErrCode = 315
 	CodeNotApproved      ErrCode = 316
 	CodeNoAcquirer       ErrCode = 317
+	CodeOrderArchived    ErrCode = 318
 	CodeBusy             ErrCode = 398
 	CodeInternal         ErrCode = 399
 )
@@ -127,6 +128,7 @@ var errCodes = []CodeRow{
 	{CodeNoCard, KindError, 409, false, "The order holds no card", T("Register the card of an order that was paid with or to a card.", "Регистрируйте карту заказа, который оплачен с карты или выплачен на карту.")},
 	{CodeNotApproved, KindError, 409, false, "The order is not approved", T("Only the card of an approved order can be registered; poll its status.", "Зарегистрировать можно только карту одобренного заказа; запрашивайте его статус.")},
 	{CodeNoAcquirer, KindError, 409, false, "The endpoint cannot charge cards", T("None of its gates leads to an acquirer; ask the operator.", "Ни один из её гейтов не ведёт к эквайеру; обратитесь к оператору шлюза.")},
+	{CodeOrderArchived, KindError, 409, false, "The order of this client_orderid ended long ago and is archived", T("It is not known here any more what was asked. Its status tells how it ended; do not pay again before you know that. The operator can look into the archive.", "Что именно запрашивали, здесь уже неизвестно. Чем заказ завершился, скажет его статус; не платите снова, пока не узнаете это. Архив может посмотреть оператор шлюза.")},
 	{CodeBusy, KindError, 503, true, "The gateway cannot take the request right now", T("No order was made or changed. Try again after the time that Retry-After names, with a new oauth_nonce.", "Заказ не создан и не изменён. Повторите через время из заголовка Retry-After, с новым oauth_nonce.")},
 	{CodeInternal, KindError, 500, true, "Internal error", T("It is not known whether the request was carried out. Ask for the status; repeat the request, with the same client_orderid, only when there is no such order.", "Неизвестно, выполнен ли запрос. Запросите статус; повторяйте запрос с тем же client_orderid, только если такого заказа нет.")},
 

@@ -75,6 +75,11 @@ type Order struct {
 	CreatedAt time.Time
 	FinalAt   time.Time // zero until the order is final
 	ExpiresAt time.Time // when an unpaid payout-check or an unsent form is declined; zero otherwise
+
+	// Archived orders have ended long ago, and all that is not in the wire's status is
+	// in an archive: Params, the Receiver, the history. An order with the same
+	// client_orderid is still refused.
+	Archived bool
 }
 
 // ParamCard is where an order's Params keep its card, also when the request named

@@ -127,7 +127,7 @@ func (h *Handler) statusReply(e *exchange, r *spec.Request, s gateway.Standing) 
 		Set(spec.FieldInitialAmount, o.Amount.String()).
 		Set(spec.FieldMerchantData, text(spec.MerchantData)).
 		Set(spec.FieldTransactionDate, h.date(o.FinalAt))
-	if card := o.Card(); o.Type.Charges() {
+	if card := o.Card(); o.Type.Charges() && !o.Archived {
 		reply.Set(spec.FieldBIN, card.BIN()).
 			Set(spec.FieldLastFour, card.LastFour()).
 			Set(spec.FieldCardType, string(card.Brand())).

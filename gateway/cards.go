@@ -22,6 +22,8 @@ func (g *Gateway) CreateCardRef(ctx context.Context, c *Call, r *spec.Request) (
 		return payout.CardRef{}, nil, err
 	}
 	switch {
+	case order.Archived:
+		return payout.CardRef{}, nil, &payout.Error{Code: payout.CodeOrderArchived}
 	case order.Stage != payout.Approved:
 		return payout.CardRef{}, nil, &payout.Error{Code: payout.CodeNotApproved}
 	case order.Card() == "":

@@ -164,6 +164,9 @@ func (g *Gateway) checkURLs(r *spec.Request) error {
 // replay answers a repeated client_orderid: with the order that has it, when
 // the requests agree, so that a client that retries cannot pay twice.
 func (g *Gateway) replay(c *Call, r *spec.Request, first *payout.Order) (*payout.Order, error) {
+	if first.Archived {
+		return nil, &payout.Error{Code: payout.CodeOrderArchived} // whether the requests agree cannot be told
+	}
 	if differs := differs(first, c, r); differs != "" {
 		return nil, &payout.Error{Code: payout.CodeOrderExists, Param: differs}
 	}
@@ -230,6 +233,9 @@ func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*pay
 func (g *Gateway) payable(ctx context.Context, order *payout.Order) (paid bool, err error) {
 	if order.Command != spec.PayoutCheck.Path() {
 		return false, &payout.Error{Code: payout.CodeNotTwoStep}
+	}
+	if order.Archived {
+		return false, &payout.Error{Code: payout.CodeOrderArchived}
 	}
 	switch order.Stage {
 	case payout.Held:

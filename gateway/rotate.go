@@ -39,7 +39,7 @@ const roundsMost = 5
 func (r *Rotation) Run(ctx context.Context) error {
 	release, err := r.DB.RotateAlone(ctx)
 	if errors.Is(err, storage.ErrAlone) {
-		return errors.New("another rotation of this database's key is running")
+		return errors.New("another rotation of this database's key, or an archive of its orders, is running")
 	}
 	if err != nil {
 		return err

@@ -50,7 +50,10 @@ func (g *Gateway) belongs(ctx context.Context, r *spec.Request, order *payout.Or
 		return payout.Errorf(payout.CodeFormat, spec.ByRequestSN.Name, "it %s", err)
 	}
 	_, err = g.DB.Request(ctx, order.ID, serial)
-	if errors.Is(err, storage.ErrNotFound) {
+	switch {
+	case errors.Is(err, storage.ErrNotFound) && order.Archived: // of its requests only the first is left
+		return &payout.Error{Code: payout.CodeOrderArchived}
+	case errors.Is(err, storage.ErrNotFound):
 		return &payout.Error{Code: payout.CodeRequestUnknown}
 	}
 	return err

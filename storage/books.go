@@ -21,11 +21,14 @@ type bookRule struct {
 	sql  string // finds ids; $1 < order's id <= $2
 }
 
+// here is the condition on an order that is not archived.
+const here = "length(params_sealed) > 0"
+
 // orderRules are looked at a range of orders at a time. $1 and $2 bound the ids.
 var orderRules = []bookRule{
-	{"an order's version counts its moves", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
+	{"an order's version counts its moves", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND version <> (SELECT count(*) FROM moves AS m WHERE m.order_id = o.id)`},
-	{"an order's moves are numbered from 1 without a gap", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
+	{"an order's moves are numbered from 1 without a gap", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND version <> (SELECT coalesce(max(version), 0) FROM moves AS m WHERE m.order_id = o.id)`},
 	{"a move begins at the stage where the one before it ended", "order", `SELECT a.order_id FROM moves AS a
 		JOIN moves AS b ON b.order_id = a.order_id AND b.version = a.version + 1
@@ -34,9 +37,9 @@ var orderRules = []bookRule{
 		JOIN moves AS m ON m.order_id = o.id AND m.version = o.version
 		WHERE o.id > $1 AND o.id <= $2 AND m.to_stage <> o.stage`},
 	{"every move is in the table of moves", "order", `SELECT order_id FROM moves WHERE order_id > $1 AND order_id <= $2 AND NOT (` + movesSQL() + `)`},
-	{"an order's attempts count its transactions", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
+	{"an order's attempts count its transactions", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND attempts <> (SELECT count(*) FROM transactions AS t WHERE t.order_id = o.id)`},
-	{"an approved order has one approved transaction, and no other order has any", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
+	{"an approved order has one approved transaction, and no other order has any", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND (SELECT count(*) FROM transactions AS t WHERE t.order_id = o.id AND t.stage = 'approved')
 			<> CASE WHEN stage = 'approved' THEN 1 ELSE 0 END`},
 	{"at most one transaction of an order is open, and none of a final order", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
@@ -45,6 +48,9 @@ var orderRules = []bookRule{
 		AND final_us > 0 AND stage <> 'approved' AND error_code = 0`},
 	{"an order owes at most one callback, and only when it is final", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
 		AND (SELECT count(*) FROM callbacks AS c WHERE c.order_id = o.id) > CASE WHEN final_us > 0 THEN 1 ELSE 0 END`},
+	{"an archived order is final, and has left nothing behind", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND NOT ` + here + `
+		AND (final_us = 0 OR EXISTS (SELECT 1 FROM moves AS m WHERE m.order_id = o.id)
+			OR EXISTS (SELECT 1 FROM transactions AS t WHERE t.order_id = o.id) OR EXISTS (SELECT 1 FROM callbacks AS c WHERE c.order_id = o.id))`},
 	{"a callback's attempts are all there", "callback", `SELECT id FROM callbacks AS c WHERE order_id > $1 AND order_id <= $2
 		AND attempts <> (SELECT count(*) FROM callback_attempts AS a WHERE a.callback_id = c.id)`},
 	{"a callback counts as delivered when its receiver has answered 200", "callback", `SELECT id FROM callbacks AS c WHERE order_id > $1 AND order_id <= $2
@@ -156,7 +162,7 @@ func (db *DB) checkSealed(ctx context.Context, from, to int64, found func(Findin
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		var id, owed, final int64
 		var sealed []byte
-		if err := r.Scan(&id, &sealed, &final, &owed); err != nil {
+		if err := r.Scan(&id, &sealed, &final, &owed); err != nil || len(sealed) == 0 { // archived
 			return err
 		}
 		params, err := db.openParams(payout.OrderID(id), sealed)
@@ -222,6 +228,7 @@ func (db *DB) PaidOrders(ctx context.Context, processorGates []payout.GateID, te
 	for i, gate := range processorGates {
 		args[i] = int64(gate)
 	}
+	gates := "(" + placeholders(1, len(args)) + ")"
 	err := readAll(ctx, db.engine.reader(), func(r rows) error {
 		var id payout.OrderID
 		var stage payout.Stage
@@ -230,8 +237,8 @@ func (db *DB) PaidOrders(ctx context.Context, processorGates []payout.GateID, te
 		}
 		tell(id, stage)
 		return nil
-	}, `SELECT id, stage FROM orders AS o WHERE attempts > 0 AND EXISTS
-		(SELECT 1 FROM transactions AS t WHERE t.order_id = o.id AND t.gate_id IN (`+placeholders(1, len(args))+`))`, args...)
+	}, `SELECT id, stage FROM orders AS o WHERE attempts > 0 AND (NOT `+here+` AND gate_id IN `+gates+` OR EXISTS
+		(SELECT 1 FROM transactions AS t WHERE t.order_id = o.id AND t.gate_id IN `+gates+`))`, args...)
 	if err != nil {
 		return fmt.Errorf("read paid orders: %w", err)
 	}

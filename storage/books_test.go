@@ -103,6 +103,7 @@ func TestCheckFindsWhatBreaksARuleOfTheBooks(t *testing.T) {
 		"at most one transaction of an order is open, and none of a final order":     "UPDATE transactions SET ended_us = 0 WHERE attempt = 2",
 		"an order that was not paid has an error code":                               "UPDATE orders SET stage = 'failed'",
 		"an order owes at most one callback, and only when it is final":              "INSERT INTO callbacks (order_id, receiver, url_sealed, attempts, state, created_us, due_us) SELECT order_id, receiver, url_sealed, 0, 'due', 1, 1 FROM callbacks",
+		"an archived order is final, and has left nothing behind":                    "UPDATE orders SET params_sealed = CAST('' AS BLOB)",
 		"a callback's attempts are all there":                                        "UPDATE callbacks SET attempts = 2",
 		"a callback counts as delivered when its receiver has answered 200":          "UPDATE callback_attempts SET http_status = 201",
 		"every move belongs to an order":                                             "INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note) VALUES (7, 1, 'send', 'starting', 'sending', 1, 0, '')",

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,7 +95,7 @@ func BookRules() (rules []string) {
 func Tables(ctx context.Context, db *DB) (names []string, err error) {
 	kind := ""
 	if _, ok := db.engine.(*sqliteEngine); ok {
-		kind = " WHERE type = 'table'"
+		kind = " WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 	}
 	err = readAll(ctx, db.engine.reader(), func(r rows) error {
 		var name string
@@ -103,4 +104,56 @@ func Tables(ctx context.Context, db *DB) (names []string, err error) {
 		return err
 	}, "SELECT name FROM {{tables}}"+kind)
 	return names, err
+}
+
+// ArchivedColumns lists the columns that archives have, by table.
+func ArchivedColumns() map[string][]string {
+	columns := make(map[string][]string)
+	for _, table := range orderTables {
+		columns[table.name] = slices.Clone(table.columns)
+	}
+	for _, table := range archivedSetUp {
+		columns[table.name] = slices.Clone(table.columns)
+	}
+	return columns
+}
+
+// Columns lists the columns of a table in an SQLite database.
+func Columns(ctx context.Context, db *DB, table string) (names []string, err error) {
+	err = readAll(ctx, db.engine.reader(), func(r rows) error {
+		var name string
+		err := r.Scan(&name)
+		names = append(names, name)
+		return err
+	}, "SELECT name FROM pragma_table_info($1)", table)
+	return names, err
+}
+
+// AfterCopy runs a function when a copy is in the archive and before the order is
+// emptied, until the database is restored.
+func AfterCopy(db, archive *DB, fn func()) (restore func()) {
+	original := archive.engine
+	archive.engine = copiedEngine{original, fn}
+	return func() { archive.engine = original }
+}
+
+type copiedEngine struct {
+	engine
+	fn func()
+}
+
+func (e copiedEngine) begin() (conn, context.Context, error) {
+	c, ctx, err := e.engine.begin()
+	return copiedConn{c, e.fn}, ctx, err
+}
+
+type copiedConn struct {
+	conn
+	fn func()
+}
+
+func (c copiedConn) commit(ctx context.Context) error {
+	err := c.conn.commit(ctx)
+	c.fn()
+	return err
 }

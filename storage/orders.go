@@ -46,6 +46,10 @@ func (db *DB) open(row orderRow) (*payout.Order, error) {
 	if row.err != nil {
 		return nil, row.err
 	}
+	if len(row.params) == 0 && o.Stage.Final() {
+		o.Archived, o.ReceiverHash = true, nil
+		return o, nil
+	}
 	var err error
 	if o.Params, err = db.openParams(o.ID, row.params); err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ var apart = map[string]string{
 	"clock.go":     "the database's clock",
 	"backup.go":    "a copy of a whole file",
 	"books.go":     "payoutd check looks at every row, on purpose",
+	"fill.go":      "past orders in bulk, for benchmarks",
 	"rows.go":      "the words of statements for many rows",
 }
 
@@ -279,6 +280,11 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	must(db.CardRef(ctx, 1, payout.CardRefIDMin+1))
 	must(db.CardRefs(ctx, 1, 10))
 	useJournal(ctx, t, db, o.ID)
+	archive := openArchive(t, db)
+	_, _, err := db.OrderIDs(ctx)
+	must(nil, err)
+	must(db.ArchivedUpTo(ctx))
+	must(db.Archive(ctx, archive, old(t, db, id), false))
 	for _, column := range storage.SealedColumns() {
 		must(db.Reseal(ctx, column, 1<<40, 100)) // a new key's work is the same
 		must(db.Exchange(ctx, column, [][]any{{int64(1) << 40, []byte{1}, []byte{2}}}))
@@ -289,6 +295,9 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 			return err
 		}
 		if err := tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1}); err != nil {
+			return err
+		}
+		if err := tx.SetArchivedUpTo(0); err != nil {
 			return err
 		}
 		return tx.DeleteCardRef(payout.CardRefIDMin + 1)

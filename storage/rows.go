@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// A statement for many rows (conn.each) is written for one of them, with three
+// A statement for many rows (conn.each) is written for one of them, with four
 // words of its own:
 //
 //	INSERT INTO t (a, b, c) {{rows $1, $2, 0}} ON CONFLICT (a) DO NOTHING {{stored a = $1}}
 //	UPDATE t SET b = $2 {{from rows}} WHERE a = $1
+//	DELETE FROM t {{using rows}} WHERE a = $1
 //
 // SQLite runs it once for each row: a statement costs it microseconds. PostgreSQL
 // runs it once for all of them, given as arrays, which is several times faster
 // than as many statements, even in one round trip. {{stored}} names the columns by
 // which the rows that were stored are found again; without it nobody is told.
-var rowWords = regexp.MustCompile(`\{\{(rows|from rows|stored)(?: ([^}]*))?\}\}`)
+var rowWords = regexp.MustCompile(`\{\{(rows|from rows|using rows|stored)(?: ([^}]*))?\}\}`)
 
 // oneRow is the statement for one row.
 func oneRow(text string) string {
@@ -33,7 +34,7 @@ func oneRow(text string) string {
 type rowSet struct {
 	text string
 	// keys are the arguments, from 0, that tell which rows an INSERT has stored; an
-	// UPDATE tells their numbers.
+	// UPDATE or DELETE tells their numbers.
 	keys   []int
 	update bool
 }
@@ -64,9 +65,9 @@ func allRows(text string, types []string) rowSet {
 		switch text[m[2]:m[3]] {
 		case "rows":
 			b.WriteString("SELECT " + column(rest) + source + " AS r(" + strings.Join(names, ", ") + ")")
-		case "from rows":
+		case "from rows", "using rows":
 			s.update = true
-			b.WriteString(strings.TrimSpace(source) + " WITH ORDINALITY AS r(" + strings.Join(names, ", ") + ", number)")
+			b.WriteString(strings.Replace(strings.TrimSpace(source), "FROM", strings.ToUpper(strings.TrimSuffix(text[m[2]:m[3]], " rows")), 1) + " WITH ORDINALITY AS r(" + strings.Join(names, ", ") + ", number)")
 		case "stored":
 			var columns []string
 			for _, k := range storedKey.FindAllStringSubmatch(rest, -1) {

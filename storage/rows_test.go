@@ -13,6 +13,9 @@ func TestStatementForOneRowAndForAll(t *testing.T) {
 		{"UPDATE t SET b = $2, n = n + 1 {{from rows}} WHERE a = $1 AND b = 'x'",
 			"UPDATE t SET b = $2, n = n + 1  WHERE a = $1 AND b = 'x'",
 			"UPDATE t SET b = r.c2, n = n + 1 FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 AND b = 'x' RETURNING r.number"},
+		{"DELETE FROM t {{using rows}} WHERE a = $1 AND b = $2",
+			"DELETE FROM t  WHERE a = $1 AND b = $2",
+			"DELETE FROM t USING unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 AND b = r.c2 RETURNING r.number"},
 	} {
 		if got := oneRow(test.text); got != test.one {
 			t.Errorf("one row:\n%s\nwant\n%s", got, test.one)

@@ -366,14 +366,18 @@ func (tr *trial) post(ctx context.Context, address string, form []sign.Pair, aut
 	return url.ParseQuery(strings.ReplaceAll(string(body), "\n", ""))
 }
 
+func (tr *trial) status(ctx context.Context, id string) (url.Values, error) {
+	return tr.post(ctx, tr.base+"/api/v2/status/39915", []sign.Pair{{Name: "login", Value: testLogin}, {Name: "client_orderid", Value: id},
+		{Name: "control", Value: sign.StatusControl(testLogin, id, "", testControl)}}, "")
+}
+
 // askStatuses asks where every acknowledged order stands; each must be final,
 // and what the callback has told.
 func (tr *trial) askStatuses(ctx context.Context) map[payout.OrderID]payout.Status {
 	tr.t.Helper()
 	told, count := make(map[payout.OrderID]payout.Status), make(map[payout.Status]int)
 	for id, order := range tr.orders {
-		reply, err := tr.post(ctx, tr.base+"/api/v2/status/39915", []sign.Pair{{Name: "login", Value: testLogin}, {Name: "client_orderid", Value: id},
-			{Name: "control", Value: sign.StatusControl(testLogin, id, "", testControl)}}, "")
+		reply, err := tr.status(ctx, id)
 		if err != nil {
 			tr.t.Fatalf("status of %s: %v", id, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/gateway"
 	"payout/storage"
 )
 
@@ -36,6 +37,7 @@ type orderView struct {
 	ErrorMessage  string            `json:"error_message,omitempty"`
 	CreatedAt     time.Time         `json:"created_at"`
 	FinalAt       time.Time         `json:"final_at,omitzero"`
+	Archive       string            `json:"archive,omitempty" doc:"the file that has the rest, when the order is archived"`
 }
 
 // A requestView is a request that belongs to an order.
@@ -104,6 +106,9 @@ func viewOf(o *payout.Order, d *storage.Directory) orderView {
 		CreatedAt: o.CreatedAt, FinalAt: o.FinalAt}
 	if p := d.Parties[o.PartyID]; p != nil {
 		v.Party = p.Login
+	}
+	if o.Archived {
+		v.Archive = gateway.ArchiveName(o.CreatedAt)
 	}
 	return v
 }
@@ -228,6 +233,9 @@ func (h historyView) print(t terminal, zone *time.Location) {
 	t.printf("  status %s  created %s  final %s\n", o.Status, at(o.CreatedAt), at(o.FinalAt))
 	if o.ErrorCode != 0 {
 		t.printf("  error %d: %s\n", o.ErrorCode, o.ErrorMessage)
+	}
+	if o.Archive != "" {
+		t.printf("  archived: what it was and how it went is in %s (payoutd archive)\n", o.Archive)
 	}
 	t.printf("\nrequests\n")
 	for _, r := range h.Requests {
