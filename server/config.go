@@ -47,7 +47,7 @@ type Config struct {
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
-	Version         string        // of the program, for payoutd_build_info; default development
+	Version         string        // of the program, for payoutd_build_info and the documentation; default development
 }
 
 // withDefaults fills in what was left out and checks the rest.

@@ -22,7 +22,7 @@ func (s *server) registerMetrics() {
 	}
 	s.metrics.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "payoutd_build_info",
-			Help: "1; its labels tell the version, the Go version that built it, and the database engine.",
+			Help:        "1; its labels tell the version, the Go version that built it, and the database engine.",
 			ConstLabels: prometheus.Labels{"version": cmp.Or(s.config.Version, "development"), "go_version": runtime.Version(), "database": engine}},
 			func() float64 { return 1 }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "payoutd_time_seconds",

@@ -144,7 +144,7 @@ func (s *server) openDocs() error {
 	if s.config.NoDocs {
 		return nil
 	}
-	s.docs = &docs.Handler{ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL, Window: s.config.Window,
+	s.docs = &docs.Handler{ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL, Window: s.config.Window, Version: s.config.Version,
 		Now: now, Nonce: cryptorand.Text, Log: s.log}
 	if s.sandbox != nil {
 		s.docs.Example, s.docs.SignUp, s.docs.Prepare = &s.sandbox.merchant, s.signUp, s.sandbox.prepare

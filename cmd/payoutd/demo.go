@@ -123,7 +123,7 @@ func (d *demo) serve(ctx context.Context) (<-chan error, error) {
 	}
 	served, ready := make(chan error, 1), make(chan server.Addresses, 1)
 	go func() {
-		err := server.Run(ctx, server.Config{Listen: d.Listen, Database: d.store.Database, KeyFile: d.store.KeyFile,
+		err := server.Run(ctx, server.Config{Version: version, Listen: d.Listen, Database: d.store.Database, KeyFile: d.store.KeyFile,
 			SimulatorBook: filepath.Join(d.Dir, "simulator.db"), Sandbox: true, SandboxKey: d.key},
 			slog.New(slog.NewJSONHandler(logFile, nil)), func(a server.Addresses) { ready <- a })
 		served <- errors.Join(err, logFile.Close())
