@@ -26,7 +26,9 @@ type collector struct {
 }
 
 func newCollector(db *DB, clock func() time.Time) *collector {
-	desc := func(name, help string, labels ...string) *prometheus.Desc { return prometheus.NewDesc(name, help, labels, nil) }
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	return &collector{db: db, clock: clock,
 		waiting: desc("payoutd_writes_waiting", "Writes that wait for a commit."),
 		oldestNonce: desc("payoutd_nonce_oldest_age_seconds",
