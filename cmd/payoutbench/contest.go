@@ -25,6 +25,7 @@ type score struct {
 	cpu                       []time.Duration
 	waits                     latencies
 	failures                  int
+	withStore                 bool // some entry of the contest is compared with the storage ceiling
 }
 
 var (
@@ -46,11 +47,9 @@ func waitsOf(l *latencies) []any {
 func (l *lab) contest(ctx context.Context, title, against string, rounds int, entries []entry) ([]*score, error) {
 	scores := make([]*score, len(entries))
 	for i, e := range entries {
-		scores[i] = &score{entry: e}
+		scores[i] = &score{entry: e, withStore: hasStore(entries)}
 	}
-	columns := slices.Concat([]column{{"round", count, 5}, whatColumn, {"per second", rate, 10}, {"of " + against, ratio, 10}, {"of pgbench", ratio, 10}},
-		waitColumns, []column{{"errors", count, 6}, {"CPU each", spent, 9}})
-	t := l.report.table(title, columns...)
+	t := l.report.table(title, append([]column{{"round", count, 5}}, scoreColumns(against, entries)...)...)
 	for round := 1; round <= rounds && ctx.Err() == nil; round++ {
 		for i, s := range scores {
 			l.progress.show(title+", "+s.label, (round-1)*len(entries)+i, rounds*len(entries))
@@ -67,7 +66,7 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 				break // half a measurement is none
 			}
 			l.progress.clear()
-			t.add(slices.Concat([]any{round, s.label}, s.take(m, scores), waitsOf(m.waits), s.rest(m))...)
+			t.add(append([]any{round}, s.row(s.take(m, scores), m.waits, m.failures(), m.cpuEach())...)...)
 			if m.first != nil {
 				t.note("first error: %v", m.first)
 			}
@@ -80,31 +79,58 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 	return scores, nil
 }
 
-// take adds a measurement to a score, and returns the rate and the ratios.
-func (s *score) take(m measurement, scores []*score) []any {
+// hasStore reports whether an entry is compared with the storage ceiling.
+func hasStore(entries []entry) bool {
+	return slices.ContainsFunc(entries, func(e entry) bool { return e.store != "" })
+}
+
+// scoreColumns are the columns of tables of scores.
+func scoreColumns(against string, entries []entry) []column {
+	columns := []column{whatColumn, {"per second", rate, 10}, {"of " + against, ratio, 10}}
+	if hasStore(entries) {
+		columns = append(columns, column{"of pgbench", ratio, 10})
+	}
+	return slices.Concat(columns, waitColumns, []column{{"errors", count, 6}, {"CPU each", spent, 9}})
+}
+
+// A rating is a rate and its ratios, as they are told: nil where there is none.
+type rating struct{ rate, ofCeiling, ofStore any }
+
+// row are the values of scoreColumns.
+func (s *score) row(r rating, waits *latencies, failures int, cpu time.Duration) []any {
+	values := []any{s.label, r.rate, r.ofCeiling}
+	if s.withStore {
+		values = append(values, r.ofStore)
+	}
+	values = append(values, waitsOf(waits)...)
+	if s.hidden {
+		return values
+	}
+	values = append(values, failures)
+	if cpu > 0 {
+		values = append(values, cpu)
+	}
+	return values
+}
+
+// take adds a measurement to a score, and returns its rate and the ratios.
+func (s *score) take(m measurement, scores []*score) rating {
 	s.rates = append(s.rates, m.perSecond())
 	s.waits.merge(m.waits)
 	s.failures += m.failures()
 	if m.cpu > 0 {
 		s.cpu = append(s.cpu, m.cpuEach())
 	}
-	values := []any{m.perSecond(), nil, nil}
+	r := rating{rate: m.perSecond()}
 	if c := scoreOf(scores, s.ceiling); c != nil && len(c.rates) == len(s.rates) {
 		s.ofCeiling = append(s.ofCeiling, m.perSecond()/c.rates[len(c.rates)-1])
-		values[1] = s.ofCeiling[len(s.ofCeiling)-1]
+		r.ofCeiling = s.ofCeiling[len(s.ofCeiling)-1]
 	}
 	if c := scoreOf(scores, s.store); c != nil && len(c.rates) == len(s.rates) {
 		s.ofStore = append(s.ofStore, m.perSecond()/c.rates[len(c.rates)-1])
-		values[2] = s.ofStore[len(s.ofStore)-1]
+		r.ofStore = s.ofStore[len(s.ofStore)-1]
 	}
-	return values
-}
-
-func (s *score) rest(m measurement) []any {
-	if s.hidden {
-		return []any{nil, nil}
-	}
-	return []any{m.failures(), m.cpuEach()}
+	return r
 }
 
 func scoreOf(scores []*score, label string) *score {
@@ -118,20 +144,18 @@ func scoreOf(scores []*score, label string) *score {
 
 // medians reports the medians of all rounds, and plots them.
 func (l *lab) medians(title, against string, scores []*score) {
-	columns := slices.Concat([]column{whatColumn, {"per second", rate, 10}, {"of " + against, ratio, 10}, {"of pgbench", ratio, 10}},
-		waitColumns, []column{{"errors", count, 6}, {"CPU each", spent, 9}})
-	t := l.report.table(title+": medians of rates and ratios, all waits", columns...)
+	var entries []entry
+	for _, s := range scores {
+		entries = append(entries, s.entry)
+	}
+	t := l.report.table(title+": medians of rates and ratios, all waits", scoreColumns(against, entries)...)
 	var rates, curves []series
 	for _, s := range scores {
-		row := []any{s.label, medianOrNil(s.rates), medianOrNil(s.ofCeiling), medianOrNil(s.ofStore)}
-		row = append(row, waitsOf(&s.waits)...)
-		if !s.hidden {
-			row = append(row, s.failures)
-		}
+		cpu := time.Duration(0)
 		if len(s.cpu) > 0 {
-			row = append(row, median(s.cpu))
+			cpu = median(s.cpu)
 		}
-		t.add(row...)
+		t.add(s.row(rating{median(s.rates), medianOrNil(s.ofCeiling), medianOrNil(s.ofStore)}, &s.waits, s.failures, cpu)...)
 		points := make([][2]float64, len(s.rates))
 		for i, r := range s.rates {
 			points[i] = [2]float64{float64(i + 1), r}

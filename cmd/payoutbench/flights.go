@@ -9,7 +9,7 @@ import (
 	"payout/spec"
 )
 
-// Flights are orders between their request and the answer to their callback.
+// flights are orders between their request and the answer to their callback.
 type flights struct {
 	receivers *receivers
 	invoices  *invoices

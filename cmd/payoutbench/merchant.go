@@ -143,7 +143,7 @@ func (m *merchant) add(tx *storage.Tx, project payout.ProjectID, gates map[strin
 	return nil
 }
 
-// Invoices number orders, as merchants do. Those of a later run come after those of
+// invoices number orders, as merchants do. Those of a later run come after those of
 // an earlier one.
 type invoices struct {
 	run  int64 // when it began, in seconds

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Receivers are the receivers of callbacks: each has a port of its own, and answers
+// receivers are the receivers of callbacks: each has a port of its own, and answers
 // at once or never. The path of a callback's URL is the number of its order.
 type receivers struct {
 	listeners []net.Listener
-	hang      bool // never answer
-	told      func(callbackTold)
+	hang      bool               // never answer
+	told      func(callbackTold) // of each callback, when it was answered, if it is; nil if it hangs: nobody
 	mu        sync.Mutex
 	conns     map[net.Conn]bool
 	closed    bool
@@ -90,6 +90,9 @@ func (r *receivers) serve(conn net.Conn) {
 		}
 		told.at = time.Now()
 		if r.hang {
+			if r.told != nil {
+				r.told(told)
+			}
 			_, _ = io.Copy(io.Discard, conn) // until the gateway gives up
 			return
 		}
