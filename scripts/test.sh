@@ -157,7 +157,27 @@ install_oauthlib() {
 	export PAYOUTD_TEST_PYTHON_REQUIRED=1
 }
 
+# find_promtool finds Prometheus' checker of rules or takes it out of Debian's
+# package, which is not installed: that would start a server.
+find_promtool() {
+	local there folder
+	there=$(command -v promtool || true)
+	if [ -z "$there" ]; then
+		folder="${XDG_CACHE_HOME:-$HOME/.cache}/payoutd-tests"
+		there="$folder/usr/bin/promtool"
+		if [ ! -x "$there" ]; then
+			echo "== fetching promtool"
+			mkdir -p "$folder"
+			[ "$(id -u)" != 0 ] || apt-get update -qq
+			(cd "$folder" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) ||
+				{ echo "promtool could not be fetched: install Debian's package prometheus" >&2; exit 1; }
+		fi
+	fi
+	export PAYOUTD_TEST_PROMTOOL="$there" PAYOUTD_TEST_PROMTOOL_REQUIRED=1
+}
+
 ./scripts/check.sh
+find_promtool
 install_npm
 install_oauthlib
 find_chromium
