@@ -114,7 +114,7 @@ func (c *committer) run() {
 				// One that is not merely refused will meet the others too.
 				alone = err == nil || c.refused(err)
 			}
-			o.done <- cmp.Or(o.unsealed, err)
+			o.done <- cmp.Or(o.unsealed, c.told(err))
 		}
 	}
 }
@@ -122,6 +122,14 @@ func (c *committer) run() {
 // refused reports whether a batch failed for what is in it.
 func (c *committer) refused(err error) bool {
 	return err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) && c.engine.refused(err)
+}
+
+// told is the error of a batch as its callers are told: what passes is ErrUnavailable.
+func (c *committer) told(err error) error {
+	if c.refused(err) && c.engine.passes(err) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }
 
 // fill takes what else waits, up to batchMax. While that makes less than enough,

@@ -35,8 +35,8 @@ func (b *block) take(db *DB) (int64, error) {
 			b.finish(wait, db)
 		}
 		<-wait.done
-		if wait.err != nil {
-			return 0, fmt.Errorf("take %s numbers: %w", b.name, wait.err)
+		if wait.err != nil { // whatever became of the block: nobody has a number of it
+			return 0, fmt.Errorf("%w: take %s numbers: %v", ErrUnavailable, b.name, wait.err)
 		}
 	}
 }

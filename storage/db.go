@@ -28,8 +28,9 @@ var ErrNotFound = errors.New("not found")
 // ErrBusy says that the queue of writes is full. Nothing was stored.
 var ErrBusy = errors.New("too many writes are waiting")
 
-// ErrUnavailable says that the database took no write. Nothing was stored.
-var ErrUnavailable = errors.New("the database takes no writes")
+// ErrUnavailable says that the database took no write, or did not answer a
+// question. Nothing was stored.
+var ErrUnavailable = errors.New("the database is not available")
 
 // ErrUnknown says that the database did not tell whether it has stored what it
 // was given: all of it, or nothing.
@@ -179,7 +180,7 @@ func begin(e engine) (conn, context.Context, error) {
 }
 
 // commit ends a write transaction; its error is ErrUnknown unless the database
-// has refused.
+// has refused, or was surely not asked.
 func commit(ctx context.Context, e engine, c conn) error {
 	err := c.commit(ctx)
 	switch {

@@ -20,6 +20,9 @@ type engine interface {
 	// again reports whether a transaction was refused for the sake of others that ran
 	// beside it: as a whole, it may succeed at the next attempt.
 	again(error) bool
+	// passes reports whether an error of a write that was refused is none of what
+	// was written: it may succeed later.
+	passes(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
 	// alone takes a lock that ends with release or with the process; ErrAlone

@@ -157,3 +157,6 @@ func (c copiedConn) commit(ctx context.Context) error {
 	c.fn()
 	return err
 }
+
+// Unread is unread, for tests.
+var Unread = unread

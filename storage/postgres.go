@@ -107,6 +107,17 @@ func (e *postgresEngine) again(err error) bool {
 	return errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
+// passes is true of what stands in the way for a while: other transactions, locks
+// (55P03), a server short of something (class 53) or going down (57P), and a
+// connection that has gone before anything was sent.
+func (e *postgresEngine) passes(err error) bool {
+	var said *pgconn.PgError
+	if !errors.As(err, &said) {
+		return pgconn.SafeToRetry(err)
+	}
+	return e.again(err) || said.Code == "55P03" || strings.HasPrefix(said.Code, "53") || strings.HasPrefix(said.Code, "57P")
+}
+
 func (e *postgresEngine) text(sql string) string {
 	if text, ok := e.texts.Load(sql); ok {
 		return text.(string)
@@ -253,9 +264,23 @@ func (r postgresReader) query(ctx context.Context, sql string, args ...any) (row
 	found, err := r.e.pool.Query(ctx, r.e.text(sql), args...)
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, unread(err)
 	}
 	return timedRows{found, cancel}, nil
+}
+
+// unread makes the error of a read ErrUnavailable unless the server has answered
+// the question itself.
+func unread(err error) error {
+	var said *pgconn.PgError
+	var unconnected *pgconn.ConnectError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled): // the caller has gone
+		return err
+	case errors.As(err, &said) && !errors.As(err, &unconnected) && !strings.HasPrefix(said.Code, "57P"):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // timedRows end their time limit when they are closed.
@@ -264,6 +289,10 @@ type timedRows struct {
 	cancel context.CancelFunc
 }
 
+// Err tells what ended the rows.
+func (r timedRows) Err() error { return unread(r.Rows.Err()) }
+
+// Close ends the read.
 func (r timedRows) Close() {
 	r.Rows.Close()
 	r.cancel()

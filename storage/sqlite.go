@@ -205,6 +205,19 @@ func (e *sqliteEngine) refused(err error) bool {
 // again is never true: one transaction writes at a time.
 func (e *sqliteEngine) again(error) bool { return false }
 
+// passes is true of a file that others hold, or that takes no writes.
+func (e *sqliteEngine) passes(err error) bool {
+	var code interface{ Code() int }
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY:
+		return true
+	}
+	return false
+}
+
 // A sqliteConn is the write transaction that runs.
 type sqliteConn struct {
 	e    *sqliteEngine

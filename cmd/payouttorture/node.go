@@ -161,6 +161,17 @@ func (n *node) waitReady(ctx context.Context) error {
 	return nil
 }
 
+// comesBack waits until the node takes requests again, so that not all of its
+// time is spent starting; but not for long, because other faults may keep it.
+func (n *node) comesBack(ctx context.Context) error {
+	few, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
+	for wait(few, 200*time.Millisecond) == nil && !n.ready(few) {
+		continue
+	}
+	return ctx.Err()
+}
+
 // stop ends the node: gently, and then not.
 func (n *node) stop() {
 	n.mu.Lock()

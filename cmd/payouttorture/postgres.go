@@ -297,7 +297,8 @@ func (p *pair) kill(ctx context.Context, server int) error {
 			_ = exec.CommandContext(ctx, "ipcrm", "-m", words[1]).Run() // a few bytes stay
 		}
 	}
-	return nil
+	// A process that nobody has waited for yet still has its number, and PostgreSQL takes it for a living one.
+	return os.Remove(filepath.Join(p.data(server), "postmaster.pid"))
 }
 
 // A process is a row of ps.

@@ -283,7 +283,7 @@ func (t *torture) make(ctx context.Context, s stream, f fault) error {
 				return err
 			}
 		}
-		return nil
+		return n.comesBack(ctx)
 	case stopNode:
 		n.signal(syscall.SIGSTOP, 0)
 		err := wait(ctx, f.lasts)

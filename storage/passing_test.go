@@ -1,0 +1,50 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// A write that another transaction stands in the way of is refused for now: the
+// client is told to come again, and the writes beside it are stored.
+func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url+"&lock_timeout=200ms")
+	before, _, _ := strings.Cut(url, "?")
+	other, err := pgx.Connect(t.Context(), strings.Replace(os.Getenv("PAYOUTD_TEST_POSTGRES"), "/postgres?", before[strings.LastIndexByte(before, '/'):]+"?", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.Background())
+	tx, err := other.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := func(name string) *storage.Nonce {
+		return &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte(name), Expires: time.Now().Add(time.Hour)}
+	}
+	if _, err := tx.Exec(t.Context(), "INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) VALUES (1, 1, 'taken', 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Accept(storage.Acceptance{Now: time.Now(), Nonce: nonce("taken")}); !errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("while the nonce is being stored by another: %v", err)
+	}
+	if a, err := db.Accept(storage.Acceptance{Now: time.Now(), Nonce: nonce("free")}); err != nil || a.NonceUsed {
+		t.Errorf("another nonce: %+v, %v", a, err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := db.Accept(storage.Acceptance{Now: time.Now(), Nonce: nonce("taken")}); err != nil || a.NonceUsed {
+		t.Errorf("afterwards: %+v, %v", a, err)
+	}
+}

@@ -1,0 +1,67 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// A question that the database did not answer is not a fault of the program: the
+// client is told to come again. One that it refused is.
+func TestReadWithoutAnAnswerIsUnavailable(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url)
+	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Fatalf("before: %v", err)
+	}
+	admin, err := pgx.Connect(t.Context(), os.Getenv("PAYOUTD_TEST_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	before, _, _ := strings.Cut(url, "?")
+	name := before[strings.LastIndexByte(before, '/')+1:]
+	for _, sql := range []string{"ALTER DATABASE " + name + " ALLOW_CONNECTIONS false", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'"} {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // connections that were open, and then new ones
+		if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrUnavailable) {
+			t.Fatalf("without a database: %v", err)
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := db.Order(gone, 1); !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("for a caller who has gone: %v", err)
+	}
+	if _, err := admin.Exec(t.Context(), "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestWhatTheServerSaidOfAQuestionStays(t *testing.T) {
+	said := &pgconn.PgError{Code: "42P01", Message: "no such table"}
+	if err := storage.Unread(said); errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, said) {
+		t.Errorf("what the server said: %v", err)
+	}
+	down := &pgconn.PgError{Code: "57P01", Message: "terminating connection"}
+	if err := storage.Unread(down); !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, down) {
+		t.Errorf("a server that goes down: %v", err)
+	}
+	if err := storage.Unread(nil); err != nil {
+		t.Errorf("no error: %v", err)
+	}
+}
