@@ -116,6 +116,8 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+func bitsGroup(bits int) string { return fmt.Sprintf("RSA-%d", bits) }
+
 func ceilingLabel(bits int) string { return fmt.Sprintf("ceiling, RSA-%d: nothing stored", bits) }
 
 func (c acceptCmd) cases(l *lab) []acceptCase {
@@ -147,7 +149,7 @@ func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate s
 		if err := again.fill(ctx, min(ceilingRequests, int(float64(c.PerSecond)*c.Duration.Seconds())+c.Connections), l.payouts(command, merchants, gate)); err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry{label: ceilingLabel(bits), measure: func(ctx context.Context) (measurement, error) {
+		entries = append(entries, entry{label: ceilingLabel(bits), group: bitsGroup(bits), measure: func(ctx context.Context) (measurement, error) {
 			closed := loop{connections: c.Connections, duration: c.Duration}
 			return measure(ctx, closed, []*process{ceiling}, target{dial: dialer([]string{ceiling.address}, asyncAnswer), next: again.take})
 		}})
@@ -166,7 +168,7 @@ func (c acceptCmd) caseEntry(k acceptCase, l *lab, make1 func(int) (shot, error)
 	if c.Rate > 0 {
 		wanted = c.loop(c.Duration).arrivals()
 	}
-	return entry{label: k.label(), ceiling: ceilingLabel(k.bits), store: storeLabel(k.house),
+	return entry{label: k.label(), group: bitsGroup(k.bits), ceiling: ceilingLabel(k.bits), store: storeLabel(k.house),
 		ready: func(ctx context.Context) error { return once.fill(ctx, wanted, make1) },
 		measure: func(ctx context.Context) (measurement, error) {
 			m, err := measure(ctx, c.loop(c.Duration), nodes, target{dial: dialer(addresses(nodes), asyncAnswer), next: once.take})

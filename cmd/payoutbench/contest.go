@@ -11,6 +11,7 @@ import (
 // that a machine that is slow for a while is slow for all of them.
 type entry struct {
 	label   string
+	group   string // whose plots it is in; empty: all
 	ceiling string // label of the entry that it is compared with; or empty
 	store   string // label of the storage ceiling; or empty
 	ready   func(context.Context) error
@@ -49,7 +50,7 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 	for i, e := range entries {
 		scores[i] = &score{entry: e, withStore: hasStore(entries)}
 	}
-	t := l.report.table(title, append([]column{{"round", count, 5}}, scoreColumns(against, entries)...)...)
+	t := l.report.details(title+", each round", append([]column{{"round", count, 5}}, scoreColumns(against, entries)...)...)
 	for round := 1; round <= rounds && ctx.Err() == nil; round++ {
 		for i, s := range scores {
 			l.progress.show(title+", "+s.label, (round-1)*len(entries)+i, rounds*len(entries))
@@ -149,23 +150,48 @@ func (l *lab) medians(title, against string, scores []*score) {
 		entries = append(entries, s.entry)
 	}
 	t := l.report.table(title+": medians of rates and ratios, all waits", scoreColumns(against, entries)...)
-	var rates, curves []series
 	for _, s := range scores {
 		cpu := time.Duration(0)
 		if len(s.cpu) > 0 {
 			cpu = median(s.cpu)
 		}
 		t.add(s.row(rating{median(s.rates), medianOrNil(s.ofCeiling), medianOrNil(s.ofStore)}, &s.waits, s.failures, cpu)...)
-		points := make([][2]float64, len(s.rates))
-		for i, r := range s.rates {
-			points[i] = [2]float64{float64(i + 1), r}
-		}
-		reference := s.ceiling == "" && s.store == ""
-		rates = append(rates, series{Name: s.label, Points: points, reference: reference})
-		curves = append(curves, series{Name: s.label, Points: s.waits.curve(), reference: reference})
 	}
-	l.report.plot(plot{Title: title + ": rate in each round", X: axis{"round", linear}, Y: axis{"per second", linear}, Series: rates})
-	l.report.plot(plot{Title: title + ": waits", X: axis{"percentile", nines}, Y: axis{"milliseconds", logarithmic}, Series: curves})
+	l.plotScores(title, scores)
+}
+
+// plotScores plots rates and waits, of each group by itself.
+func (l *lab) plotScores(title string, scores []*score) {
+	var groups []string
+	for _, s := range scores {
+		if s.group != "" && !slices.Contains(groups, s.group) {
+			groups = append(groups, s.group)
+		}
+	}
+	if len(groups) == 0 {
+		groups = []string{""}
+	}
+	for _, group := range groups {
+		name := title
+		if len(groups) > 1 {
+			name += ", " + group
+		}
+		var rates, curves []series
+		for _, s := range scores {
+			if s.group != "" && s.group != group {
+				continue
+			}
+			points := make([][2]float64, len(s.rates))
+			for i, r := range s.rates {
+				points[i] = [2]float64{float64(i + 1), r}
+			}
+			reference := s.ceiling == "" && s.store == ""
+			rates = append(rates, series{Name: s.label, Points: points, reference: reference})
+			curves = append(curves, series{Name: s.label, Points: s.waits.curve(), reference: reference})
+		}
+		l.report.plot(plot{Title: name + ": rate in each round", X: axis{"round", whole}, Y: axis{"per second", linear}, Series: rates})
+		l.report.plot(plot{Title: name + ": waits", X: axis{"percentile", nines}, Y: axis{"milliseconds", logarithmic}, Series: curves})
+	}
 }
 
 // compare reports the ratio of two scores, taken round by round.

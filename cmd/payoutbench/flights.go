@@ -183,7 +183,7 @@ func (f *flights) measure(ctx context.Context, l loop, nodes []*process, take su
 	left := f.drain(ctx, drainMost)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := measurement{done: f.inTime, took: l.duration, waits: f.waits, errors: sent.errors + left + f.wrong, unsent: sent.unsent, first: sent.first}
+	m := measurement{done: f.inTime, took: l.duration, waits: f.waits, cpu: sent.cpu, errors: sent.errors + left + f.wrong, unsent: sent.unsent, first: sent.first}
 	if m.first == nil {
 		m.first = f.first
 	}

@@ -305,7 +305,7 @@ func (c growCmd) requests(_ *lab, g *grown, what string, want []byte, make1 func
 	if c.Rate > 0 {
 		wanted = c.loop(c.Duration).arrivals()
 	}
-	return entry{label: g.house.name + ": " + what,
+	return entry{label: g.house.name + ": " + what, group: what,
 		ready: func(ctx context.Context) error { return m.fill(ctx, wanted, make1) },
 		measure: func(ctx context.Context) (measurement, error) {
 			got, err := measure(ctx, c.loop(c.Duration), g.house.nodes, target{dial: dialer(addresses(g.house.nodes), want), next: m.take})
@@ -322,7 +322,7 @@ func (c growCmd) claim(ctx context.Context, l *lab, g *grown) (entry, error) {
 		gate, err = gateNamed(ctx, db, gateClaims)
 		return err
 	})
-	return entry{label: g.house.name + ": claim", measure: func(ctx context.Context) (m measurement, err error) {
+	return entry{label: g.house.name + ": claim", group: "claim", measure: func(ctx context.Context) (m measurement, err error) {
 		err = g.house.with(ctx, func(db *storage.DB, _ *vault.Vault) error {
 			m, err = claims(ctx, db, gate, c.Duration, g.Due)
 			return err

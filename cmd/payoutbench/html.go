@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
-	"strings"
 	"time"
 )
 
@@ -22,7 +21,6 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	},
 	"number": func(k kind) bool { return k != text },
 	"svg":    plot.svg,
-	"detail": func(t *table) bool { return strings.HasPrefix(t.Columns[0].Name, "round") || len(t.Rows) > 30 },
 	"when":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") },
 	"round":  func(d time.Duration) string { return d.Round(time.Second).String() },
 }).Parse(pageText))

@@ -130,6 +130,9 @@ func ticks(s scale, low, high float64) []float64 {
 		return all
 	}
 	step := niceStep((high - low) / ticksWanted)
+	if s == whole {
+		step = max(step, 1)
+	}
 	var all []float64
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
 		all = append(all, i*step+0) // not -0

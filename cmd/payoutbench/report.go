@@ -67,6 +67,7 @@ type table struct {
 	Columns []column `json:"columns"`
 	Rows    [][]any  `json:"rows"`
 	Notes   []string `json:"notes,omitempty"`
+	Detail  bool     `json:"detail,omitempty"` // for those who look closer
 
 	out io.Writer
 }
@@ -81,6 +82,13 @@ func (r *report) table(title string, columns ...column) *table {
 	}
 	fmt.Fprintf(r.out, "\n%s\n", title)
 	t.print(names)
+	return t
+}
+
+// details begins a table for those who look closer.
+func (r *report) details(title string, columns ...column) *table {
+	t := r.table(title, columns...)
+	t.Detail = true
 	return t
 }
 
@@ -182,6 +190,7 @@ type scale string
 
 const (
 	linear      scale = "linear"
+	whole       scale = "whole" // linear, with ticks at whole numbers
 	logarithmic scale = "logarithmic"
 	nines       scale = "nines" // a percentile: 90, 99 and 99.9 are equally far apart
 )

@@ -125,6 +125,8 @@ func TestTicksAreRoundAndInside(t *testing.T) {
 	}{
 		{linear, 0, 10, "[0 2 4 6 8 10]"},
 		{linear, 0, 13200, "[0 5000 10000]"},
+		{whole, 1, 3, "[1 2 3]"},
+		{whole, 1, 100, "[20 40 60 80 100]"},
 		{linear, 0.9, 1.1, "[0.9 0.95 1 1.05 1.1]"},
 		{logarithmic, -1, 1, "[0.1 0.2 0.5 1 2 5 10]"},
 		{logarithmic, -3, 3, "[0.001 0.01 0.1 1 10 100 1000]"},

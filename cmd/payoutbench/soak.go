@@ -193,7 +193,7 @@ func (c soakCmd) watch(ctx context.Context, l *lab, h *house, db *storage.DB, or
 	if err != nil {
 		return nil, measurement{}, err
 	}
-	table := l.report.table(h.name+" over time", column{"time", text, 8}, column{"accepted/s", rate, 10}, column{"ended/s", rate, 10}, waitColumns[0], waitColumns[2],
+	table := l.report.details(h.name+" over time", column{"time", text, 8}, column{"accepted/s", rate, 10}, column{"ended/s", rate, 10}, waitColumns[0], waitColumns[2],
 		column{"in flight", count, 9}, column{"oldest order", wait, 12}, column{"oldest callback", wait, 15}, column{"memory", size, 8}, column{"database", size, 10})
 	began := time.Now()
 	every := max(sampleLeast, c.Duration/samplesMost)

@@ -104,11 +104,12 @@ func (c statusCmd) entries(l *lab, ceiling *process, asked map[*house][]pastOrde
 			if version == "v2" && i > 0 {
 				continue // it has no key
 			}
-			command, of := versionOf(version), "ceiling, "+versionLabel(version, bits)+": nothing read"
+			group := versionLabel(version, bits)
+			command, of := versionOf(version), "ceiling, "+group+": nothing read"
 			closed := loop{connections: c.Connections, duration: c.Duration}
-			entries = append(entries, c.entry(of, "", closed, ceiling, statuses(command, ordersOf(asked[l.houses[0]], bits)), true))
+			entries = append(entries, c.entry(group, of, "", closed, ceiling, statuses(command, ordersOf(asked[l.houses[0]], bits)), true))
 			for _, h := range l.houses {
-				entries = append(entries, c.entry(h.name+", "+versionLabel(version, bits), of, c.loop(c.Duration), h.nodes[0],
+				entries = append(entries, c.entry(group, h.name+", "+group, of, c.loop(c.Duration), h.nodes[0],
 					statuses(command, ordersOf(asked[h], bits)), version == "v2"))
 			}
 		}
@@ -117,9 +118,9 @@ func (c statusCmd) entries(l *lab, ceiling *process, asked map[*house][]pastOrde
 }
 
 // entry measures one server. What stores no nonce can be sent again and again.
-func (c statusCmd) entry(label, ceiling string, how loop, p *process, make1 func(int) (shot, error), again bool) entry {
+func (c statusCmd) entry(group, label, ceiling string, how loop, p *process, make1 func(int) (shot, error), again bool) entry {
 	m := &magazine{again: again}
-	return entry{label: label, ceiling: ceiling,
+	return entry{label: label, group: group, ceiling: ceiling,
 		ready: func(ctx context.Context) error { return m.fill(ctx, c.wanted(), make1) },
 		measure: func(ctx context.Context) (measurement, error) {
 			return measure(ctx, how, []*process{p}, target{dial: dialer([]string{p.address}, statusAnswer), next: m.take})
@@ -141,8 +142,8 @@ func (c statusCmd) beside(ctx context.Context, l *lab, asked map[*house][]pastOr
 		}
 		var polled measurement
 		entries = append(entries,
-			entry{label: h.name + ", accepts alone", ready: fill, measure: accept},
-			entry{label: h.name + ", accepts beside polls", ceiling: h.name + ", accepts alone",
+			entry{label: h.name + ", accepts alone", group: h.name, ready: fill, measure: accept},
+			entry{label: h.name + ", accepts beside polls", group: h.name, ceiling: h.name + ", accepts alone",
 				ready: func(ctx context.Context) error {
 					return errors.Join(fill(ctx), polls.fill(ctx, c.wanted(), statuses(spec.StatusV4, ordersOf(asked[h], c.Bits[0]))))
 				},
@@ -156,7 +157,7 @@ func (c statusCmd) beside(ctx context.Context, l *lab, asked map[*house][]pastOr
 					m.cpu = 0 // that of both
 					return m, err
 				}},
-			entry{label: h.name + ", those polls", measure: func(context.Context) (measurement, error) { return polled, nil }})
+			entry{label: h.name + ", those polls", group: h.name, measure: func(context.Context) (measurement, error) { return polled, nil }})
 	}
 	_, err := l.contest(ctx, "Accepts beside the same party's polls", "alone", c.Rounds, entries)
 	return err
