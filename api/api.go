@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"payout"
 	"payout/gateway"
 	"payout/sign"
@@ -33,7 +35,8 @@ type Handler struct {
 	TimestampWindow time.Duration
 	Location        *time.Location // zone of dates in replies; nil is UTC
 	Log             *slog.Logger
-	Metrics         *Metrics // nil: nothing is counted
+	Metrics         *Metrics     // nil: nothing is counted
+	Tracer          trace.Tracer // nil: no spans are made
 	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
 	// door alone by it.
 	Pay func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error)
@@ -49,6 +52,7 @@ type exchange struct {
 	route route
 	form  []sign.Pair
 	began time.Time
+	span  trace.Span // nil: there is none
 
 	request *spec.Request // nil until the form has been parsed
 
@@ -63,7 +67,11 @@ type exchange struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := &exchange{w: w, r: r, began: h.Gateway.Now()}
 	e.Now, e.RemoteAddress = e.began, remoteAddress(r)
-	reply, err := h.serve(r.Context(), e)
+	ctx := r.Context()
+	if h.Tracer != nil {
+		ctx, e.span = h.Tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
+	}
+	reply, err := h.serve(ctx, e)
 	h.answer(e, reply, err)
 }
 
@@ -140,6 +148,7 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 		level, verdict, code = slog.LevelError, payout.VerdictFailed, payout.CodeInternal
 		status = h.writeError(e, &payout.Error{Code: code})
 	}
+	e.traced(verdict, status, code)
 	h.Metrics.answered(e.Command, verdict, h.Gateway.Now().Sub(e.began))
 	h.log(e, level, verdict, status, code, err)
 	h.journal(e, verdict, status, code)

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"payout"
 	"payout/callback"
 	"payout/gateway"
@@ -60,6 +63,7 @@ type search struct {
 	tokens                map[payout.PartyID]string // of the panel
 	sessions              map[payout.PartyID]string // likewise
 	signedIn              time.Time
+	spans                 *tracetest.SpanRecorder
 }
 
 // marker returns a value of a Sensitive parameter that occurs nowhere else.
@@ -107,7 +111,33 @@ func newSearch(t *testing.T, db *storage.DB) *search {
 	s.Gateway.Callbacks = callback.NewSender(callback.Settings{Policy: policy, Now: s.Gateway.Now})
 	t.Cleanup(s.Gateway.Callbacks.Close)
 	s.openPanel()
+	s.trace(db)
 	return s
+}
+
+// trace keeps the spans of all that is done.
+func (s *search) trace(db *storage.DB) {
+	s.spans = tracetest.NewSpanRecorder()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(s.spans)).Tracer("")
+	db.Trace(tracer)
+	s.Tracer, s.Gateway.Tracer = tracer, tracer
+}
+
+// searchSpans searches everything that traces tell, and sees to it that they do.
+func (s *search) searchSpans() {
+	s.t.Helper()
+	names := make(map[string]int)
+	var text strings.Builder
+	for _, span := range s.spans.Ended() {
+		names[span.Name()]++
+		fmt.Fprintln(&text, span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status())
+	}
+	for _, name := range []string{"v4/payout", "commit", "rail sending", "rail doubtful", "callback"} {
+		if names[name] == 0 {
+			s.t.Errorf("no span %q was made: the search does not work; there are %v", name, names)
+		}
+	}
+	s.find("the traces", text.String())
 }
 
 // openPanel makes a token for each party.
@@ -448,6 +478,7 @@ func TestNobodyReadsWhatIsSensitive(t *testing.T) {
 		s.ask()
 		s.searchCallbacks()
 		s.find("the log", s.log.String())
+		s.searchSpans()
 		s.searchJournal()
 		for party := range s.tokens {
 			s.look(party, "")

@@ -120,6 +120,7 @@ func (g *Gateway) deliver(c payout.Callback) error {
 	defer cancel()
 	g.delivering.Add(1)
 	defer g.delivering.Add(-1)
+	ctx, ended := g.traceDelivery(ctx, c)
 	started := g.Now()
 	result := callback.Result{Error: "the callback could not be made"}
 	switch message, err := g.message(ctx, c.OrderID); {
@@ -144,6 +145,7 @@ func (g *Gateway) deliver(c payout.Callback) error {
 			"http_status", result.HTTPStatus, "error", result.Error, "state", state)
 	}
 	g.Metrics.attempted(state, attempt.Duration)
+	ended(result, state)
 	return g.DB.RecordAttempt(attempt, state, due)
 }
 

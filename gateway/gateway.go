@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"payout"
 	"payout/callback"
 	"payout/processor"
@@ -39,6 +41,7 @@ type Gateway struct {
 	Random     func() float64 // in [0, 1), for jitter
 	Log        *slog.Logger
 	Metrics    *Metrics
+	Tracer     trace.Tracer // nil: no spans are made
 
 	directory atomic.Pointer[storage.Directory]
 	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due

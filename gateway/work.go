@@ -282,7 +282,9 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 	started := g.Now()
 	payment := payment(o, gate, started)
 	payment.TxID = txID
+	ctx, ended := g.traceCall(ctx, gate, o)
 	outcome := presentable(o, method(ctx, payment))
+	ended(outcome)
 	g.Metrics.called(gate, outcome, g.Now().Sub(started))
 	return outcome
 }

@@ -47,6 +47,8 @@ type Config struct {
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
+	OTLPEndpoint    string        // base URL of an OpenTelemetry collector, by OTLP over HTTP; empty: no traces
+	Pprof           bool          // Go's profiles at /debug/pprof/ on MetricsListen
 	Version         string        // of the program, for payoutd_build_info and the documentation; default development
 }
 
@@ -80,6 +82,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ContextPath != "/" && (!strings.HasPrefix(c.ContextPath, "/") || strings.HasSuffix(c.ContextPath, "/")) {
 		return c, fmt.Errorf("context path %q must start with a slash and not end with one", c.ContextPath)
+	}
+	if c.Pprof && c.MetricsListen == "" {
+		return c, errors.New("pprof is served on the address of the metrics: name one")
 	}
 	c.ContextPath = strings.TrimSuffix(c.ContextPath, "/")
 	if c.PublicURL != "" {

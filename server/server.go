@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"payout/api"
 	"payout/callback"
@@ -74,10 +75,11 @@ type server struct {
 	zone     *time.Location
 	tls      *tls.Config // of the main door, or nil
 	pages    *payoutform.Handler
-	docs     *docs.Handler      // nil: not served
-	panel    *panel.Handler     // nil: not served
-	sandbox  *sandbox           // nil: it is none for integrators
-	stopped  context.CancelFunc // ends what pages stream
+	docs     *docs.Handler            // nil: not served
+	panel    *panel.Handler           // nil: not served
+	sandbox  *sandbox                 // nil: it is none for integrators
+	traces   *sdktrace.TracerProvider // nil: none are wanted
+	stopped  context.CancelFunc       // ends what pages stream
 	ready    atomic.Bool
 }
 
@@ -119,6 +121,12 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	}
 	s.rails = closeRails
 	policy := callback.Policy{AllowLoopback: c.Sandbox}
+	if err := s.openTraces(ctx); err != nil {
+		return nil, err
+	}
+	if tracer := s.tracer(); tracer != nil {
+		s.db.Trace(tracer)
+	}
 	s.health = &health{db: s.db, log: log, now: now}
 	s.registerMetrics()
 	s.gateway = &gateway.Gateway{
@@ -126,7 +134,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
 		Settings: gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
 			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery, NoJournal: c.NoPanel},
-		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics),
+		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics), Tracer: s.tracer(),
 	}
 	s.metrics.MustRegister(s.gateway.Collector())
 	if err := s.openPages(); err != nil {
@@ -188,7 +196,9 @@ func (s *server) close() error {
 	if s.rails != nil {
 		err = s.rails()
 	}
-	return errors.Join(err, s.db.Close())
+	err = errors.Join(err, s.db.Close())
+	s.closeTraces()
+	return err
 }
 
 // serve opens the doors, runs the workers, and stops both when ctx ends.
@@ -301,7 +311,7 @@ func Door(h http.Handler, log *slog.Logger) *http.Server {
 // unclean paths: no client of this API follows redirects, and paths are signed.
 func (s *server) handler() http.Handler {
 	signed := &api.Handler{Gateway: s.gateway, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
-		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log, Metrics: s.requests}
+		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log, Metrics: s.requests, Tracer: s.tracer()}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, s.config.ContextPath+"/api/"):

@@ -284,6 +284,28 @@ func TestProbesAnswerAndMetricsHaveADoorOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Profiles show how the program works inside: they are served where the metrics are,
+// and only when they are asked for.
+func TestProfilesAreServedBesideTheMetricsWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []bool{true, false} {
+		c := newConfig(t)
+		c.MetricsListen, c.Pprof = "127.0.0.1:0", asked
+		h := start(t, c)
+		for page, want := range map[string]int{"/debug/pprof/": http.StatusOK, "/debug/pprof/heap?debug=1": http.StatusOK, "/debug/pprof/cmdline": http.StatusNotFound} {
+			if !asked {
+				want = http.StatusNotFound
+			}
+			if got, _ := h.get("http://" + h.addr.Metrics + page); got != want {
+				t.Errorf("asked for: %t; %s answers %d, want %d", asked, page, got, want)
+			}
+			if got, _ := h.get("http://" + h.addr.API + page); got != http.StatusNotFound {
+				t.Errorf("the API answers %s with %d", page, got)
+			}
+		}
+	}
+}
+
 func TestNoMetricsUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	if h := start(t, newConfig(t)); h.addr.Metrics != "" {
@@ -630,6 +652,8 @@ func TestMistakesOfTheConfigAreTold(t *testing.T) {
 		{"must be scheme and host", func(c *server.Config) { c.PublicURL = "https://gate.example.com?x=1" }},
 		{"must be scheme and host", func(c *server.Config) { c.PublicURL = "https://gate.example.com#x" }},
 		{"must be scheme and host", func(c *server.Config) { c.PublicURL = "https://me@gate.example.com" }},
+		{"pprof is served on the address of the metrics", func(c *server.Config) { c.Pprof = true }},
+		{"OTLP endpoint must be a URL", func(c *server.Config) { c.OTLPEndpoint = "127.0.0.1:4318" }},
 		{"timeouts must not be negative", func(c *server.Config) { c.RailTimeout = -time.Second }},
 		{"timeouts must not be negative", func(c *server.Config) { c.CallbackTimeout = -time.Second }},
 		{"listen: listen tcp " + taken.Addr().String(), func(c *server.Config) { c.Listen = taken.Addr().String() }},

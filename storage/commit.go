@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"payout"
 	"payout/vault"
 )
@@ -35,6 +37,7 @@ type committer struct {
 	closed bool
 
 	metrics atomic.Pointer[metrics]
+	tracer  atomic.Pointer[trace.Tracer]
 }
 
 // An op is one caller's part of a batch: exactly one of the pointers is set,
@@ -188,7 +191,11 @@ func (c *committer) commit(batch []*op) error {
 func (c *committer) transact(batch []*op) (err error) {
 	m := c.metrics.Load()
 	began, writes, counting := m.now(), len(batch), new(countingConn)
-	defer func() { m.committed(began, writes, counting.rows, err) }()
+	ended := c.trace(writes, counting)
+	defer func() {
+		m.committed(began, writes, counting.rows, err)
+		ended(err)
+	}()
 	begun, ctx, err := begin(c.engine)
 	if err != nil {
 		return err

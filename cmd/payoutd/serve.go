@@ -14,6 +14,8 @@ type serveCmd struct {
 	stored
 	Listen          string        `default:"127.0.0.1:8080" env:"PAYOUTD_LISTEN" help:"Address of the API (default: ${default}; env $$${env})."`
 	MetricsListen   string        `env:"PAYOUTD_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address of Prometheus /metrics, such as 127.0.0.1:9464; empty: none (env $$${env})."`
+	Pprof           bool          `env:"PAYOUTD_PPROF" help:"Serve Go's profiles at /debug/pprof/ on the address of the metrics; keep that address to yourself (env $$${env})."`
+	OTLPEndpoint    string        `name:"otlp-endpoint" env:"PAYOUTD_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Send traces to this OpenTelemetry collector by OTLP over HTTP, such as http://127.0.0.1:4318; the other OTEL_ variables hold (default: none; env $$PAYOUTD_OTLP_ENDPOINT or $$OTEL_EXPORTER_OTLP_ENDPOINT)."`
 	PublicURL       string        `env:"PAYOUTD_PUBLIC_URL" placeholder:"URL" help:"Scheme and host that clients call and sign, such as https://gate.example.com. Needed behind a proxy (env $$${env})."`
 	ContextPath     string        `default:"/paynet" env:"PAYOUTD_CONTEXT_PATH" help:"Path before /api/ (default: ${default}; env $$${env})."`
 	TLSCert         string        `name:"tls-cert" env:"PAYOUTD_TLS_CERT" placeholder:"FILE" help:"Certificate chain, PEM; empty: no TLS (env $$${env})."`
@@ -57,7 +59,8 @@ func (c serveCmd) config() (server.Config, error) {
 		Sandbox: c.Sandbox, SandboxKey: sandboxKey, Zone: c.TimeZone, Window: window, RailTimeout: c.RailTimeout,
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
-		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace, Version: version}, nil
+		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace, Version: version,
+		OTLPEndpoint: c.OTLPEndpoint, Pprof: c.Pprof}, nil
 }
 
 // Run serves until the process is told to stop.
