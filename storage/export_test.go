@@ -160,3 +160,9 @@ func (c copiedConn) commit(ctx context.Context) error {
 
 // Unread is unread, for tests.
 var Unread = unread
+
+// Setting asks a PostgreSQL database for a setting of its connections.
+func Setting(ctx context.Context, db *DB, name string) (value string, err error) {
+	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
+	return value, err
+}

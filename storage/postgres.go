@@ -42,11 +42,29 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
+	if err := commitSafely(config.ConnConfig.RuntimeParams); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &postgresEngine{pool: pool}, nil
+}
+
+// commitSafely has the server answer a commit only when it is on disk, on its
+// synchronous standby too, however the server is configured: one that forgets a
+// commit forgets an acknowledged order, or that a payment was sent, and it is sent
+// again.
+func commitSafely(parameters map[string]string) error {
+	switch given := parameters["synchronous_commit"]; given {
+	case "":
+		parameters["synchronous_commit"] = "on"
+	case "on", "remote_apply":
+	default:
+		return fmt.Errorf("the PostgreSQL URL has synchronous_commit=%s: it must be on or remote_apply, or payments could be lost and repeated", given)
+	}
+	return nil
 }
 
 func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }

@@ -34,9 +34,6 @@ type cli struct {
 	Postgres string        `placeholder:"FOLDER" help:"Folder of PostgreSQL's programs (default: the newest in /usr/lib/postgresql, else by PATH)."`
 	Plan     bool          `help:"Print the plan of the seed and do nothing."`
 	Verbose  bool          `short:"v" help:"Print each fault when it is made."`
-
-	// What a planted fault needs: PostgreSQL then answers commits that are on no disk yet.
-	Unsafe bool `hidden:""`
 }
 
 func main() {
@@ -95,7 +92,7 @@ func (c *cli) Run(ctx context.Context) error {
 	}
 	fmt.Printf("seed %d: %d nodes, %d clients, faults for %s\n", c.Seed, c.Nodes, c.Clients, c.Duration)
 	t := &torture{seed: c.Seed, duration: c.Duration, nodeCount: c.Nodes, clientCount: c.Clients, rate: c.Rate, program: c.Payoutd, postgres: bin,
-		unsafe: c.Unsafe, restMost: restDefault, show: newShow(os.Stdout, c.Verbose)}
+		restMost: restDefault, show: newShow(os.Stdout, c.Verbose)}
 	report, err := t.run(ctx)
 	if report != nil {
 		report.print(os.Stdout)

@@ -45,7 +45,7 @@ type node struct {
 }
 
 // newNode makes a node with its proxies, and starts it.
-func newNode(number int, program, dir string, p *pair, unsafe bool) (*node, error) {
+func newNode(number int, program, dir string, p *pair) (*node, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -60,19 +60,15 @@ func newNode(number int, program, dir string, p *pair, unsafe bool) (*node, erro
 		return nil, err
 	}
 	n.args = []string{"serve", "--sandbox", "--no-docs", "--listen", n.listen, "--rail-timeout", railTimeout.String(), "--callback-timeout", callbackTimeout.String(),
-		"--grace", graceMost.String(), "--database", databaseURL(n.database[0].address(), n.database[1].address(), unsafe),
+		"--grace", graceMost.String(), "--database", databaseURL(n.database[0].address(), n.database[1].address()),
 		"--key-file", filepath.Join(dir, "master.key"), "--simulator-book", filepath.Join(dir, "rail.db")}
 	go n.run()
 	return n, nil
 }
 
 // databaseURL is how both servers are named to payoutd: it finds the primary.
-func databaseURL(first, second string, unsafe bool) string {
-	url := "postgres://postgres@" + first + "," + second + "/" + databaseName + "?sslmode=disable&target_session_attrs=read-write&connect_timeout=2&pool_max_conns=8"
-	if unsafe {
-		url += "&synchronous_commit=off"
-	}
-	return url
+func databaseURL(first, second string) string {
+	return "postgres://postgres@" + first + "," + second + "/" + databaseName + "?sslmode=disable&target_session_attrs=read-write&connect_timeout=2&pool_max_conns=8"
 }
 
 func (n *node) logFile() string { return filepath.Join(n.dir, fmt.Sprintf("node-%d.log", n.number)) }

@@ -38,9 +38,8 @@ type torture struct {
 	duration               time.Duration
 	nodeCount, clientCount int
 	rate                   float64
-	program                string // payoutd
-	postgres               string // folder of PostgreSQL's programs
-	unsafe                 bool
+	program                string        // payoutd
+	postgres               string        // folder of PostgreSQL's programs
 	restMost               time.Duration // for everything to come to rest
 	show                   *show
 
@@ -124,7 +123,7 @@ func (t *torture) run(ctx context.Context) (_ *report, err error) {
 
 // database names the primary, without proxies.
 func (t *torture) database() string {
-	return databaseURL(t.pair.address(0), t.pair.address(1), t.unsafe)
+	return databaseURL(t.pair.address(0), t.pair.address(1))
 }
 
 func (t *torture) keySource() vault.Source {
@@ -151,7 +150,7 @@ func (t *torture) setUp(ctx context.Context) error {
 		return err
 	}
 	for n := range t.nodeCount {
-		one, err := newNode(n+1, t.program, t.dir, t.pair, t.unsafe)
+		one, err := newNode(n+1, t.program, t.dir, t.pair)
 		if err != nil {
 			return err
 		}
