@@ -72,8 +72,9 @@ func (c *cli) Run(ctx context.Context) error {
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64N(1 << 32)
 	}
+	plan := planOf(c.Seed, c.Duration, c.Nodes)
 	if c.Plan {
-		printPlan(os.Stdout, planOf(c.Seed, c.Duration, c.Nodes))
+		printPlan(os.Stdout, plan)
 		return nil
 	}
 	if c.Payoutd == "" {
@@ -92,7 +93,7 @@ func (c *cli) Run(ctx context.Context) error {
 	}
 	fmt.Printf("seed %d: %d nodes, %d clients, faults for %s\n", c.Seed, c.Nodes, c.Clients, c.Duration)
 	t := &torture{seed: c.Seed, duration: c.Duration, nodeCount: c.Nodes, clientCount: c.Clients, rate: c.Rate, program: c.Payoutd, postgres: bin,
-		restMost: restDefault, show: newShow(os.Stdout, c.Verbose)}
+		restMost: restDefault, plan: plan, show: newShow(os.Stdout, c.Verbose)}
 	report, err := t.run(ctx)
 	if report != nil {
 		report.print(os.Stdout)

@@ -41,6 +41,7 @@ type torture struct {
 	program                string        // payoutd
 	postgres               string        // folder of PostgreSQL's programs
 	restMost               time.Duration // for everything to come to rest
+	plan                   []stream
 	show                   *show
 
 	dir       string
@@ -235,7 +236,7 @@ func (t *torture) makeFaults(ctx context.Context) error {
 	var streams sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for _, s := range planOf(t.seed, t.duration, t.nodeCount) {
+	for _, s := range t.plan {
 		streams.Go(func() {
 			for _, f := range s.faults {
 				if wait(making, f.pause) != nil {
