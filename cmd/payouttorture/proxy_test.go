@@ -119,8 +119,11 @@ func TestCutProxyRefusesUntilHealed(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is still open")
 	}
-	if _, err := dial(t, p).Read(make([]byte, 1)); err == nil {
-		t.Error("a new connection is served")
+	if refused, err := net.Dial("tcp", p.address()); err == nil { // or it has been reset already
+		if _, err := refused.Read(make([]byte, 1)); err == nil {
+			t.Error("a new connection is served")
+		}
+		refused.Close()
 	}
 	p.set(mode{})
 	again := dial(t, p)
