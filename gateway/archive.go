@@ -30,13 +30,14 @@ type Archiving struct {
 
 // Archived tells what an Archiving has done.
 type Archived struct {
-	Orders int            // moved, or copied if they are kept
-	Files  map[string]int // orders by file
-	Open   int            // old orders that stay because they are not final
-	Owing  int            // old orders that stay because a callback is still owed
-	Recent int            // old orders that stay because they ended late
-	Missed int            // old orders that stay because they changed meanwhile
-	First  payout.OrderID // the first that stays; 0: none does
+	Orders  int            // moved, or copied if they are kept
+	Files   map[string]int // orders by file
+	Refused int            // requests that were refused and made no order, moved or copied
+	Open    int            // old orders that stay because they are not final
+	Owing   int            // old orders that stay because a callback is still owed
+	Recent  int            // old orders that stay because they ended late
+	Missed  int            // old orders that stay because they changed meanwhile
+	First   payout.OrderID // the first that stays; 0: none does
 }
 
 // ArchiveName is the name of the archive of a month.
@@ -94,10 +95,48 @@ func (a *Archiving) run(ctx context.Context) (done Archived, err error) {
 		a.Progress(min(int64(after-first+1), int64(border-first+1)), int64(border-first+1))
 		_ = pause(ctx, a.Now().Sub(began)) // the loop looks at the context
 	}
+	if ctx.Err() == nil {
+		if err := a.refused(ctx, &done); err != nil {
+			return done, err
+		}
+	}
 	if !a.Keep {
 		err = a.DB.Transact(context.WithoutCancel(ctx), a.Now(), func(tx *storage.Tx) error { return tx.SetArchivedUpTo(up) })
 	}
 	return done, errors.Join(err, ctx.Err())
+}
+
+// refused archives the requests that were refused.
+func (a *Archiving) refused(ctx context.Context, done *Archived) error {
+	for after := payout.SerialNumber(0); ctx.Err() == nil; {
+		began := a.Now()
+		page, err := a.DB.RefusedRequests(ctx, after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		after = page[len(page)-1].Serial
+		byFile := make(map[string][]storage.OldRequest)
+		for _, r := range page {
+			if r.At.Before(a.Before) {
+				byFile[ArchiveName(r.At)] = append(byFile[ArchiveName(r.At)], r)
+			}
+		}
+		if len(byFile) == 0 {
+			return nil
+		}
+		for name, requests := range byFile {
+			file, err := a.file(ctx, name)
+			if err == nil {
+				err = a.DB.ArchiveRefused(ctx, file, requests, a.Keep)
+			}
+			if err != nil {
+				return err
+			}
+			done.Refused += len(requests)
+		}
+		_ = pause(ctx, a.Now().Sub(began)) // the loop looks at the context
+	}
+	return ctx.Err()
 }
 
 // lastWhole tells up to which id all orders are archived, and whether a page was

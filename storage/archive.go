@@ -87,7 +87,7 @@ var archivedSetUp = []struct {
 }
 
 // ArchiveMost is how many orders Archive takes at once.
-const ArchiveMost = 200
+const ArchiveMost = 100
 
 const keysAtOnce = 50 // in one statement
 
@@ -457,6 +457,86 @@ func (tx *Tx) empty(orders []OldOrder, stored map[payout.OrderID]orderCopy, done
 		WHERE id = $1`, args)
 	if err != nil {
 		return fmt.Errorf("empty orders: %w", err)
+	}
+	return nil
+}
+
+// An OldRequest is a request that was refused: it belongs to no order.
+type OldRequest struct {
+	Serial payout.SerialNumber
+	At     time.Time
+}
+
+// RefusedRequests reads at most ArchiveMost refused requests with serial-numbers
+// above another one, by serial-number.
+func (db *DB) RefusedRequests(ctx context.Context, after payout.SerialNumber) ([]OldRequest, error) {
+	var found []OldRequest
+	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+		var q OldRequest
+		var at int64
+		err := r.Scan(&q.Serial, &at)
+		q.At = fromUS(at)
+		found = append(found, q)
+		return err
+	}, "SELECT serial, at_us FROM requests WHERE order_id = 0 AND serial > $1 ORDER BY order_id, serial LIMIT $2", int64(after), int64(ArchiveMost))
+	if err != nil {
+		return nil, fmt.Errorf("read refused requests: %w", err)
+	}
+	return found, nil
+}
+
+// refused reads the rows of some refused requests, sorted by serial-number.
+func refused(ctx context.Context, q querier, requests []OldRequest) ([][]any, error) {
+	columns := orderTables[1].columns
+	rows, err := readRows(ctx, q, len(columns), "SELECT "+strings.Join(columns, ", ")+
+		" FROM requests WHERE order_id = 0 AND serial >= $1 AND serial <= $2 ORDER BY order_id, serial",
+		int64(requests[0].Serial), int64(requests[len(requests)-1].Serial))
+	if err != nil {
+		return nil, fmt.Errorf("read requests: %w", err)
+	}
+	serial := slices.Index(columns, "serial")
+	return slices.DeleteFunc(rows, func(row []any) bool {
+		return !slices.ContainsFunc(requests, func(r OldRequest) bool { return int64(r.Serial) == row[serial] })
+	}), nil
+}
+
+// ArchiveRefused copies refused requests, sorted by serial-number, into an archive
+// and, unless they are to be kept, deletes them here when the copy is on disk and
+// agrees with them. They never change.
+func (db *DB) ArchiveRefused(ctx context.Context, archive *DB, requests []OldRequest, keep bool) error {
+	originals, err := refused(ctx, db.engine.reader(), requests)
+	if err != nil {
+		return fmt.Errorf("archive refused requests: %w", err)
+	}
+	columns := orderTables[1].columns
+	err = archive.Transact(ctx, time.Time{}, func(tx *Tx) error {
+		_, err := tx.conn.each(tx.ctx, "INSERT INTO requests ("+strings.Join(columns, ", ")+") {{rows "+placeholders(1, len(columns))+
+			"}} ON CONFLICT (order_id, serial) DO NOTHING", originals)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("archive refused requests: write the copy: %w", err)
+	}
+	stored, err := refused(ctx, archive.engine.reader(), requests)
+	if err != nil {
+		return fmt.Errorf("archive refused requests: read the copy: %w", err)
+	}
+	if !reflect.DeepEqual(stored, originals) {
+		return errors.New("archive refused requests: the copy is not what was written: is it an archive of another database?")
+	}
+	if keep {
+		return nil
+	}
+	args := make([][]any, len(requests))
+	for i, r := range requests {
+		args[i] = []any{int64(r.Serial)}
+	}
+	err = db.Transact(ctx, time.Time{}, func(tx *Tx) error {
+		_, err := tx.conn.each(tx.ctx, "DELETE FROM requests {{using rows}} WHERE order_id = 0 AND serial = $1", args)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("archive refused requests: %w", err)
 	}
 	return nil
 }

@@ -197,6 +197,42 @@ func TestOrderThatChangesWhileItIsCopiedIsNotEmptied(t *testing.T) {
 	})
 }
 
+// Somebody asks for a callback to be sent again, and their transaction has not
+// ended when the order is to be emptied: they are waited for, and it is sent.
+func TestCallbackAskedForWhileItsOrderIsArchivedIsStillSent(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		id := full(t, db)
+		deliver(t, db, id)
+		archive := openArchive(t, db)
+		callbacks, _, err := db.Callbacks(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, copied, ended := make(chan error), make(chan bool), make(chan error)
+		go func() {
+			ended <- storagetest.Again(t, db).Transact(t.Context(), noon.Add(2*time.Hour), func(tx *storage.Tx) error {
+				_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(2*time.Hour))
+				asked <- err
+				<-copied
+				return err
+			})
+		}()
+		if err := <-asked; err != nil {
+			t.Fatal(err)
+		}
+		defer storage.AfterCopy(db, archive, func() { close(copied) })()
+		if archived(t, db, archive, id, false) {
+			t.Error("the order was emptied")
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if due, err := db.NextCallbackDue(t.Context()); err != nil || due.IsZero() {
+			t.Errorf("the callback is due %s, %v", due, err)
+		}
+	})
+}
+
 func TestArchiveOfAnotherDatabaseIsLeftAlone(t *testing.T) {
 	db, other := storagetest.Open(t, storagetest.SQLite(t)), storagetest.Open(t, storagetest.SQLite(t))
 	archive := openArchive(t, db)
@@ -217,6 +253,54 @@ func TestArchiveOfAnotherDatabaseIsLeftAlone(t *testing.T) {
 	if diff := cmp.Diff(before, everything(t, archive, id)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestRefusedRequestsAreArchivedOnce(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		archive := openArchive(t, db)
+		var want []payout.Request
+		for i := range 3 {
+			serial, err := db.NextSerial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := payout.Request{Serial: serial, PartyID: 1, EndpointID: 1, Command: "v4/payout", ClientOrderID: "a", ErrorCode: 302, ErrorMessage: "no", At: noon.Add(time.Duration(i))}
+			accept(t, db, storage.Acceptance{Request: &r})
+			want = append(want, r)
+		}
+		found, err := db.RefusedRequests(t.Context(), 0)
+		if err != nil || len(found) != 3 {
+			t.Fatal(found, err)
+		}
+		outer := []storage.OldRequest{found[0], found[2]} // the one in between is younger
+		for _, keep := range []bool{true, false} {
+			if err := db.ArchiveRefused(t.Context(), archive, outer, keep); err != nil {
+				t.Fatal(err)
+			}
+			left, err := db.RefusedRequests(t.Context(), 0)
+			if keeps := len(left) == 3; err != nil || keeps != keep {
+				t.Errorf("kept %t: left are %v, %v", keep, left, err)
+			}
+		}
+		for i, r := range want {
+			_, err1 := db.RequestBySerial(t.Context(), 1, r.Serial)
+			_, err2 := archive.RequestBySerial(t.Context(), 1, r.Serial)
+			if (err1 == nil) != (i == 1) || (err2 == nil) != (i != 1) {
+				t.Errorf("request %d: %v, in the archive %v", i, err1, err2)
+			}
+		}
+		if err := storage.Exec(archive, "UPDATE requests SET note = 'of another database'"); err != nil {
+			t.Fatal(err)
+		}
+		again := want[0]
+		accept(t, db, storage.Acceptance{Request: &again})
+		if err := db.ArchiveRefused(t.Context(), archive, found[:1], false); err == nil {
+			t.Error("an archive that has another request was taken")
+		}
+		if left, err := db.RefusedRequests(t.Context(), 0); err != nil || len(left) != 2 {
+			t.Errorf("left are %v, %v", left, err)
+		}
+	})
 }
 
 // What a migration adds must be archived too.

@@ -25,7 +25,7 @@ type archiveCmd struct {
 
 // Help tells what an archive is.
 func (archiveCmd) Help() string {
-	return `Moves what belongs to old orders (what was asked, the Receiver, requests, moves, transactions, callbacks and their attempts) into FOLDER, one SQLite file for each month (UTC) in which orders were made, such as orders-2025-10.db; on SQLite and PostgreSQL alike, while the gateway serves. Run it by cron once a month.
+	return `Moves what belongs to old orders (what was asked, the Receiver, requests, moves, transactions, callbacks and their attempts), and old requests that were refused, into FOLDER, one SQLite file for each month (UTC) in which orders were made, such as orders-2025-10.db; on SQLite and PostgreSQL alike, while the gateway serves. Run it by cron once a month.
 
 An order goes when it was made and came to its end before that time, and its callback was delivered or given up. Others stay, and go with a later run. Nothing is removed before its copy is on disk, was read again and agrees. What was killed, or has failed, goes on when it is run again: do so before the files are moved away.
 
@@ -62,6 +62,9 @@ func (c archiveCmd) print(t terminal, done gateway.Archived, before time.Time) {
 	t.printf("%d orders from before %s %s.\n", done.Orders, before.Format(time.DateOnly), deed)
 	for _, name := range slices.Sorted(maps.Keys(done.Files)) {
 		t.printf("  %s  %d\n", filepath.Join(c.To, name), done.Files[name])
+	}
+	if done.Refused > 0 {
+		t.printf("%d refused requests %s.\n", done.Refused, deed)
 	}
 	var stay []string
 	for _, why := range []struct {
