@@ -144,6 +144,9 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable):
 		level, verdict, code = slog.LevelError, payout.VerdictBusy, payout.CodeBusy
 		status = h.writeError(e, &payout.Error{Code: code})
+	case errors.Is(err, context.Canceled) && e.r.Context().Err() != nil: // the client did not wait: no fault of ours
+		level, verdict, code = slog.LevelWarn, payout.VerdictBusy, payout.CodeBusy
+		status = h.writeError(e, &payout.Error{Code: code})
 	default:
 		level, verdict, code = slog.LevelError, payout.VerdictFailed, payout.CodeInternal
 		status = h.writeError(e, &payout.Error{Code: code})

@@ -419,6 +419,29 @@ func TestFaultsOfTheGatewayAreLoggedAndNotTold(t *testing.T) {
 	}
 }
 
+// A client that hangs up is no fault of the gateway, and wakes nobody at night.
+func TestClientThatDoesNotWaitIsNoFault(t *testing.T) {
+	for gone, want := range map[bool]string{true: "WARN busy", false: "ERROR failed"} {
+		s := newSandbox(t)
+		m := goodPayout("a")
+		ctx, hangUp := context.WithCancel(t.Context())
+		defer hangUp()
+		s.Pay = func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error) {
+			if gone {
+				hangUp()
+			}
+			return nil, fmt.Errorf("read order: %w", context.Canceled)
+		}
+		r := httptest.NewRequest(m.method, "https://"+host+m.path, strings.NewReader(m.body)).WithContext(ctx)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", s.authorize(m))
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		if line := s.logged(); fmt.Sprintf("%v %v", line["level"], line["verdict"]) != want {
+			t.Errorf("gone %v: logged as %v, want %s", gone, line, want)
+		}
+	}
+}
+
 func TestRefusedRequestLeavesNoOrderAndCanBeSentCorrected(t *testing.T) {
 	s := newSandbox(t)
 	for i, test := range []struct {
