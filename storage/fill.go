@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,8 @@ type PastOrder struct {
 	Receiver      string        // host and port of CallbackURL
 }
 
-// fillChunk is how many orders Fill stores in one transaction.
+// fillChunk is how many orders Fill stores in one transaction: PostgreSQL ends one that
+// takes long.
 const fillChunk = 5000
 
 // What happened to a past order, after its acceptance.
@@ -145,6 +147,8 @@ func (c chunk) store(tx *Tx) error {
 			callbacks = append(callbacks, []any{id, p.Receiver, url, us(p.CreatedAt.Add(pastApproved))})
 		}
 	}
+	// In the order of their trees, so that each page is written once.
+	slices.SortFunc(receipts, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	if err := tx.copyIn("orders", pastColumns, orders); err != nil {
 		return fmt.Errorf("store orders: %w", err)
 	}

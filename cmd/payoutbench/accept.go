@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"payout/spec"
@@ -205,16 +204,19 @@ func (c acceptCmd) compareAll(l *lab, scores []*score) {
 	}
 	t := l.comparisons()
 	cases := c.cases(l)
-	for i, a := range cases {
-		for _, b := range cases[:i] {
-			same := func(x, y acceptCase) bool { return x == y }
-			for _, changed := range []acceptCase{{a.house, a.bits, b.parties, a.nodes}, {a.house, a.bits, a.parties, b.nodes},
-				{a.house, b.bits, a.parties, a.nodes}, {b.house, a.bits, a.parties, a.nodes}} {
-				if !same(a, b) && same(changed, b) {
-					compare(t, a.label()+" / "+strings.TrimSpace(b.label()), scoreOf(scores, a.label()), scoreOf(scores, b.label()))
-					break
-				}
+	first := func(k acceptCase) bool { return k.parties == c.Parties[0] && k.nodes == c.Nodes[0] }
+	for _, of := range []func(k acceptCase) acceptCase{
+		func(k acceptCase) acceptCase { k.parties = c.Parties[0]; return k },
+		func(k acceptCase) acceptCase { k.nodes = c.Nodes[0]; return k },
+		func(k acceptCase) acceptCase { k.bits = c.Bits[0]; return k },
+		func(k acceptCase) acceptCase { k.house = l.houses[0]; return k },
+	} {
+		for _, k := range cases {
+			base := of(k)
+			if base == k || !first(k) && (base.bits != k.bits || base.house != k.house) {
+				continue // parties and nodes are compared everywhere, the others once
 			}
+			compare(t, k.label()+" / "+base.label(), scoreOf(scores, k.label()), scoreOf(scores, base.label()))
 		}
 	}
 }

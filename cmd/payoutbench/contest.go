@@ -51,7 +51,7 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 		scores[i] = &score{entry: e, withStore: hasStore(entries)}
 	}
 	t := l.report.details(title+", each round", append([]column{{"round", count, 5}}, scoreColumns(against, entries)...)...)
-	for round := 1; round <= rounds && ctx.Err() == nil; round++ {
+	for round := 1; round <= rounds; round++ {
 		for i, s := range scores {
 			l.progress.show(title+", "+s.label, (round-1)*len(entries)+i, rounds*len(entries))
 			if s.ready != nil {
@@ -60,11 +60,11 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 				}
 			}
 			m, err := s.measure(ctx)
+			if ctx.Err() != nil {
+				return nil, ctx.Err() // half a measurement is none
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.label, err)
-			}
-			if ctx.Err() != nil {
-				break // half a measurement is none
 			}
 			l.progress.clear()
 			t.add(append([]any{round}, s.row(s.take(m, scores), m.waits, m.failures(), m.cpuEach())...)...)
@@ -72,9 +72,6 @@ func (l *lab) contest(ctx context.Context, title, against string, rounds int, en
 				t.note("first error: %v", m.first)
 			}
 		}
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
 	}
 	l.medians(title, against, scores)
 	return scores, nil

@@ -272,22 +272,22 @@ func (g *grown) makeDue(ctx context.Context, l *lab, wanted int) error {
 	if g.Due >= wanted {
 		return nil
 	}
-	ceiling, err := l.quietGateway(g.house)
+	gateway, err := l.quietGateway(g.house)
 	if err != nil {
 		return err
 	}
 	var m magazine
 	if err := m.fill(ctx, wanted-g.Due, l.payouts(spec.Payout, l.merchants, gateClaims)); err != nil {
-		return errors.Join(err, ceiling.stop())
+		return errors.Join(err, gateway.stop())
 	}
-	got := loop{connections: 16, duration: time.Hour}.run(ctx, target{dial: dialer([]string{ceiling.address}, asyncAnswer), next: m.take}) // ends with the requests
+	got := loop{connections: 16, duration: time.Hour}.run(ctx, target{dial: dialer([]string{gateway.address}, asyncAnswer), next: m.take}) // ends with the requests
 	g.Due += got.done
-	return errors.Join(got.first, ctx.Err(), ceiling.stop())
+	return errors.Join(got.first, ctx.Err(), gateway.stop())
 }
 
 // quietGateway starts a gateway on a house for a while.
 func (l *lab) quietGateway(h *house) (*process, error) {
-	return start("serve-gateway", "--database", h.database, "--dir", h.dir, "--log", filepath.Join(l.work, "payoutd-due.log"))
+	return start("serve-gateway", "--database", h.database, "--dir", h.dir, "--log", l.logFile())
 }
 
 func (c growCmd) accept(_ context.Context, l *lab, g *grown) (entry, error) {

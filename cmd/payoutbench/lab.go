@@ -67,6 +67,7 @@ type lab struct {
 	report    *report
 	progress  *progress
 	closers   []func() error
+	logs      int // gateways' logs
 }
 
 // A house is a database with gateways on it.
@@ -163,7 +164,7 @@ func (l *lab) start(h *house, nodes int, flags ...string) error {
 		nodes = 1
 	}
 	for n := range nodes {
-		args := append([]string{"serve-gateway", "--database", h.database, "--dir", h.dir, "--log", filepath.Join(h.dir, fmt.Sprintf("payoutd-%d.log", n+1))}, flags...)
+		args := append([]string{"serve-gateway", "--database", h.database, "--dir", h.dir, "--log", l.logFile()}, flags...)
 		if n == 0 && l.Profile != "" {
 			args = append(args, "--profile", l.profileOf(h))
 		}
@@ -175,6 +176,12 @@ func (l *lab) start(h *house, nodes int, flags ...string) error {
 		l.later(p.stop)
 	}
 	return nil
+}
+
+// logFile names the file for another gateway's log.
+func (l *lab) logFile() string {
+	l.logs++
+	return filepath.Join(l.work, fmt.Sprintf("payoutd-%d.log", l.logs))
 }
 
 // profileOf is the file for a gateway's profile: with several engines each has its own.

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -32,7 +33,11 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, terminal{os.Stdout, os.Stderr}, os.Args[1:]); err != nil {
+	err := run(ctx, terminal{os.Stdout, os.Stderr}, os.Args[1:])
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; what it started is stopped and removed")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "payoutbench:", err)
 		stop()
 		os.Exit(1)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,13 +217,13 @@ func TestGrowTakesItsDatabaseAgain(t *testing.T) {
 	once := func() {
 		t.Helper()
 		var out bytes.Buffer
-		if err := run(t.Context(), terminal{&out, &out}, []string{"grow", "--orders", "5000", "--duration", "20ms", "--rounds", "1", "--connections", "2",
+		if err := run(t.Context(), terminal{&out, &out}, []string{"grow", "--orders", "500", "--duration", "20ms", "--rounds", "1", "--connections", "2",
 			"--per-second", "500", "--parties", "2", "--due", "64", "--dir", dir}); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}
 	}
 	once()
-	database := filepath.Join(dir, "grow", "sqlite", "payoutbench_grow_5000.db")
+	database := filepath.Join(dir, "grow", "sqlite", "payoutbench_grow_500.db")
 	before, err := os.Stat(database)
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +233,33 @@ func TestGrowTakesItsDatabaseAgain(t *testing.T) {
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the second run made the database anew: %v", err)
 	}
+}
+
+func TestAnInterruptedRunStopsAndRemovesWhatItStarted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &interrupter{after: "Accepted orders", interrupt: cancel}
+	err := run(ctx, terminal{out, io.Discard}, []string{"accept", "--duration", "1h", "--per-second", "1", "--connections", "2", "--rate", "1", "--dir", dir})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// An interrupter interrupts a run when it has printed something.
+type interrupter struct {
+	after     string
+	interrupt func()
+}
+
+func (i *interrupter) Write(text []byte) (int, error) {
+	if bytes.Contains(text, []byte(i.after)) {
+		i.interrupt()
+	}
+	return len(text), nil
 }
 
 func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
