@@ -47,6 +47,7 @@ type Config struct {
 	ReloadEvery     time.Duration // how often a changed set-up or master key is looked for; default 2 s
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
+	QueueWait       time.Duration // longest wait of a request for its commit to begin; default 5 s
 	OTLPEndpoint    string        // base URL of an OpenTelemetry collector, by OTLP over HTTP; empty: no traces
 	Pprof           bool          // Go's profiles at /debug/pprof/ on MetricsListen
 	Version         string        // of the program, for payoutd_build_info and the documentation; default development
@@ -65,13 +66,13 @@ func (c Config) withDefaults() (Config, error) {
 	def(&c.SimulatorBook, "data/simulator.db")
 	def(&c.ContextPath, "/paynet")
 	def(&c.Zone, "UTC")
-	for field, value := range map[*time.Duration]time.Duration{&c.Window: 5 * time.Minute, &c.Grace: 30 * time.Second} {
+	for field, value := range map[*time.Duration]time.Duration{&c.Window: 5 * time.Minute, &c.Grace: 30 * time.Second, &c.QueueWait: 5 * time.Second} {
 		if *field == 0 {
 			*field = value
 		}
 	}
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
-	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace) < 0 {
+	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace, c.QueueWait) < 0 {
 		return c, errors.New("timeouts must not be negative")
 	}
 	if c.SandboxKey != nil && !c.Sandbox {

@@ -127,6 +127,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	if tracer := s.tracer(); tracer != nil {
 		s.db.Trace(tracer)
 	}
+	s.db.LimitWait(c.QueueWait)
 	s.health = &health{db: s.db, log: log, now: now}
 	s.registerMetrics()
 	s.gateway = &gateway.Gateway{

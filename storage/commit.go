@@ -19,6 +19,7 @@ const (
 	queueMax = 4096             // writes waiting before callers are told ErrBusy
 	batchMax = 256              // writes in one commit
 	patience = time.Millisecond // with writers that may come back
+	waitMost = 5 * time.Second  // for a commit's beginning, before new requests are told ErrBusy
 )
 
 // A committer lets writes share commits. A commit costs half a millisecond of
@@ -36,6 +37,8 @@ type committer struct {
 	mu     sync.RWMutex // guards closed against submit
 	closed bool
 
+	waitMost atomic.Int64 // nanoseconds that a new request may wait for its commit to begin
+
 	metrics atomic.Pointer[metrics]
 	tracer  atomic.Pointer[trace.Tracer]
 }
@@ -50,10 +53,25 @@ type op struct {
 	claim    *claimOp
 	unsealed error // why the op was left out of its batch: it cannot be sealed as it must be
 	done     chan error
+
+	state atomic.Int32 // one of opWaiting ...
 }
+
+// An op waits until a committer takes it into a batch or, if that takes too long,
+// its caller withdraws it: one of the two, whoever is first. Only what was taken
+// can be stored.
+const (
+	opWaiting = iota
+	opTaken
+	opWithdrawn
+)
+
+func (o *op) take() bool     { return o.state.CompareAndSwap(opWaiting, opTaken) }
+func (o *op) withdraw() bool { return o.state.CompareAndSwap(opWaiting, opWithdrawn) }
 
 func startCommitter(e engine, v *vault.Vault, workers int) *committer {
 	c := &committer{engine: e, vault: v, queue: make(chan *op, queueMax)}
+	c.waitMost.Store(int64(waitMost))
 	for range workers {
 		c.done.Go(c.run)
 	}
@@ -70,15 +88,35 @@ func (c *committer) stop() {
 }
 
 // submit queues an op and waits until its commit is on disk. New requests are
-// told at once when the queue is full, and then nothing has been stored; what
-// the workers have to record waits for its place.
+// told at once when the queue is full, or later when their commit has not begun in
+// time, and then nothing of them is stored, now or ever; what the workers have to
+// record waits for its place. Whose commit has begun waits for its end, which alone
+// can tell.
 func (c *committer) submit(o *op) error {
 	o.done = make(chan error, 1)
 	if err := c.enqueue(o); err != nil {
 		return err
 	}
+	if o.accept == nil {
+		return <-o.done
+	}
+	patience := time.NewTimer(time.Duration(c.waitMost.Load()))
+	defer patience.Stop()
+	select {
+	case err := <-o.done:
+		return err
+	case <-patience.C:
+	}
+	if o.withdraw() {
+		c.metrics.Load().refusedLate()
+		return ErrBusy
+	}
 	return <-o.done
 }
+
+// LimitWait sets how long a new request may wait for its commit to begin before it
+// is told ErrBusy; 5 seconds unless it is set.
+func (db *DB) LimitWait(most time.Duration) { db.commits.waitMost.Store(int64(most)) }
 
 func (c *committer) enqueue(o *op) error {
 	c.mu.RLock()
@@ -103,6 +141,9 @@ func (c *committer) enqueue(o *op) error {
 func (c *committer) run() {
 	batch := make([]*op, 0, batchMax)
 	for first := range c.queue {
+		if !first.take() {
+			continue
+		}
 		last := len(batch)
 		batch = c.fill(append(batch[:0], first), last*3/4, patience)
 		err := c.commit(batch)
@@ -145,7 +186,9 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 			if !open {
 				return batch
 			}
-			batch = append(batch, o)
+			if o.take() {
+				batch = append(batch, o)
+			}
 			continue
 		default:
 		}
@@ -160,7 +203,9 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 			if !open {
 				return batch
 			}
-			batch = append(batch, o)
+			if o.take() {
+				batch = append(batch, o)
+			}
 		case <-ended:
 			return batch
 		}

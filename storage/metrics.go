@@ -18,6 +18,7 @@ type metrics struct {
 	rows      prometheus.Histogram
 	ends      [len(commitEnds)]prometheus.Counter
 	full      prometheus.Counter
+	late      prometheus.Counter
 	stored    prometheus.Counter // nonces
 	forgotten prometheus.Counter // nonces
 }
@@ -60,8 +61,6 @@ func (db *DB) Measure(r prometheus.Registerer, clock func() time.Time) {
 			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}}),
 		rows: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "payoutd_commit_rows",
 			Help: "Rows given to a commit to be stored or changed; those that claims take are not among them.", Buckets: []float64{1, 4, 16, 64, 256, 1024}}),
-		full: prometheus.NewCounter(prometheus.CounterOpts{Name: "payoutd_writes_refused_total",
-			Help: "Requests that were told to come again, because the queue of writes was full. Nothing of them was stored."}),
 		stored: prometheus.NewCounter(prometheus.CounterOpts{Name: "payoutd_nonces_stored_total",
 			Help: "Nonces stored."}),
 		forgotten: prometheus.NewCounter(prometheus.CounterOpts{Name: "payoutd_nonces_forgotten_total",
@@ -72,7 +71,11 @@ func (db *DB) Measure(r prometheus.Registerer, clock func() time.Time) {
 	for i, name := range commitEnds {
 		m.ends[i] = ends.WithLabelValues(name)
 	}
-	r.MustRegister(m.seconds, m.writes, m.rows, ends, m.full, m.stored, m.forgotten, newCollector(db, clock))
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_writes_refused_total",
+		Help: "Requests that were told to come again, because the queue of writes was full, or because they came too late to their commit (--queue-wait). Nothing of them was stored."},
+		[]string{"why"})
+	m.full, m.late = refused.WithLabelValues("full"), refused.WithLabelValues("late")
+	r.MustRegister(m.seconds, m.writes, m.rows, ends, refused, m.stored, m.forgotten, newCollector(db, clock))
 	db.commits.metrics.Store(m)
 }
 
@@ -101,6 +104,12 @@ func (m *metrics) committed(began time.Time, writes, rows int, err error) {
 func (m *metrics) refusedFull() {
 	if m != nil {
 		m.full.Inc()
+	}
+}
+
+func (m *metrics) refusedLate() {
+	if m != nil {
+		m.late.Inc()
 	}
 }
 

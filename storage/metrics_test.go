@@ -92,7 +92,7 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 	if err := <-ended; !errors.Is(err, ErrBusy) {
 		t.Errorf("the first to be told is told %v", err)
 	}
-	if n := metric("payoutd_writes_refused_total", ""); n < 1 {
+	if n := metric("payoutd_writes_refused_total", "full"); n < 1 {
 		t.Errorf("%g refused", n)
 	}
 	if n := metric("payoutd_writes_waiting", ""); n < 1 || n > queueMax {

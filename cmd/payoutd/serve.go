@@ -36,6 +36,7 @@ type serveCmd struct {
 	Panel           bool          `default:"true" negatable:"" env:"PAYOUTD_PANEL" help:"Serve the integration panel at /panel/, to those who have a token: payoutd party token (default: yes; env $$${env})."`
 	Docs            bool          `default:"true" negatable:"" env:"PAYOUTD_DOCS" help:"Serve the documentation at /docs/ (default: yes; env $$${env})."`
 	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
+	QueueWait       time.Duration `default:"5s" env:"PAYOUTD_QUEUE_WAIT" help:"Longest wait of a request for the database, before it is answered 503 and surely not stored (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
 	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
@@ -60,7 +61,7 @@ func (c serveCmd) config() (server.Config, error) {
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
 		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace, Version: version,
-		OTLPEndpoint: c.OTLPEndpoint, Pprof: c.Pprof}, nil
+		OTLPEndpoint: c.OTLPEndpoint, Pprof: c.Pprof, QueueWait: c.QueueWait}, nil
 }
 
 // Run serves until the process is told to stop.

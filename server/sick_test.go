@@ -1,0 +1,306 @@
+//go:build linux
+
+package server_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"payout"
+	"payout/server"
+	"payout/sign"
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// tell sends a payout and returns how it was answered: HTTP status and Retry-After.
+func (h *house) tell(id string) (status int, retryAfter string) {
+	form := payoutForm(id, "1234567890")
+	header, err := sign.Sign(sign.Request{Method: http.MethodPost, URL: h.base + "/api/v4/payout/39915", Form: form},
+		sign.Credentials{ConsumerKey: login, Nonce: rand.Text(), Timestamp: time.Now().Unix()}, testKey())
+	if err != nil {
+		h.t.Error(err)
+		return 0, ""
+	}
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.base+"/api/v4/payout/39915", strings.NewReader(sign.EncodeForm(form)))
+	if err != nil {
+		h.t.Error(err)
+		return 0, ""
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Authorization", header)
+	response, err := h.client.Do(r)
+	if err != nil {
+		h.t.Error(err)
+		return 0, ""
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, response.Header.Get("Retry-After")
+}
+
+// sickened waits until /readyz says that the database takes no writes, and sees to
+// it that the log says so once, however often it is asked.
+func (h *house) sickened() {
+	h.t.Helper()
+	for range 3 {
+		eventually(h.t, within, "/readyz says that the database takes no writes", func() bool {
+			status, body := h.get("http://" + h.addr.API + "/readyz")
+			return status == http.StatusServiceUnavailable && strings.Contains(body, "the database takes no writes")
+		})
+	}
+	if n := strings.Count(h.log.String(), `"msg":"the database takes no writes`); n != 1 {
+		h.t.Errorf("the log says it %d times", n)
+	}
+	if status, _ := h.get("http://" + h.addr.API + "/healthz"); status != http.StatusOK {
+		h.t.Errorf("/healthz answers %d: a restart would not help", status)
+	}
+}
+
+// healed waits until the server takes requests again.
+func (h *house) healed() {
+	h.t.Helper()
+	eventually(h.t, within, "/readyz says that it is ready", func() bool {
+		status, _ := h.get("http://" + h.addr.API + "/readyz")
+		return status == http.StatusOK
+	})
+	if n := strings.Count(h.log.String(), `"msg":"the database takes writes again"`); n != 1 {
+		h.t.Errorf("the log says %d times that it takes writes again", n)
+	}
+}
+
+// paidOnce sees to it that what was acknowledged ends as one order, whatever came
+// of it before.
+func (h *house) paidOnce(c server.Config, ids ...string) {
+	h.t.Helper()
+	for _, id := range ids {
+		if status, _ := h.tell(id); status != http.StatusOK {
+			h.t.Errorf("%s is answered %d after the recovery", id, status)
+		}
+		eventually(h.t, within, id+" is paid", func() bool { return h.status(id).Get("status") == "approved" })
+	}
+	open(h.t, c, func(db *storage.DB) {
+		for _, id := range ids {
+			orders, err := db.OrdersByClientID(h.t.Context(), 1, id, 10)
+			check(h.t, err)
+			if len(orders) != 1 || orders[0].Stage != payout.Approved {
+				h.t.Errorf("%s has %d orders", id, len(orders))
+			}
+		}
+	})
+}
+
+// many sends payouts at the same time and returns how each was answered, and
+// within which time those were that were sent away.
+func (h *house) many(ids []string, release func()) (answers map[string]int) {
+	h.t.Helper()
+	answers = make(map[string]int)
+	var (
+		asking sync.WaitGroup
+		mu     sync.Mutex
+		away   = make(chan struct{}, len(ids))
+	)
+	for _, id := range ids {
+		asking.Go(func() {
+			status, retryAfter := h.tell(id)
+			mu.Lock()
+			defer mu.Unlock()
+			if answers[id] = status; status == http.StatusServiceUnavailable {
+				if retryAfter == "" {
+					h.t.Errorf("%s is sent away without Retry-After", id)
+				}
+				away <- struct{}{}
+			}
+		})
+	}
+	for range len(ids) - 2 { // a commit, or two on PostgreSQL, hold the others
+		<-away
+	}
+	release()
+	asking.Wait()
+	return answers
+}
+
+// A database that somebody else holds: requests that wait too long for it are sent
+// away with 503, and are surely not stored; who was in the commit gets its end.
+func TestRequestsThatWaitTooLongAreSentAwayAndNotStored(t *testing.T) {
+	t.Parallel()
+	c := newConfig(t)
+	c.QueueWait = 200 * time.Millisecond
+	h := start(t, c)
+	if status, _ := h.tell("before"); status != http.StatusOK {
+		t.Fatalf("a healthy server answers %d", status)
+	}
+	held, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		open(t, c, func(db *storage.DB) {
+			_ = db.Transact(t.Context(), time.Now(), func(*storage.Tx) error {
+				close(held)
+				<-release
+				return errors.New("nothing is changed")
+			})
+		})
+	}()
+	<-held
+	ids := []string{"a", "b", "c", "d", "e", "f"}
+	answers := h.many(ids, func() {
+		h.sickened()
+		close(release)
+	})
+	<-ended
+	for id, status := range answers {
+		if status == http.StatusServiceUnavailable {
+			if got := h.status(id).Get("type"); got == "status-response" {
+				t.Errorf("%s was sent away and is stored", id)
+			}
+		} else if status != http.StatusOK {
+			t.Errorf("%s was answered %d", id, status)
+		}
+	}
+	h.healed()
+	h.paidOnce(c, append(ids, "before")...)
+}
+
+// On a full disk nothing is accepted; when there is room again, it goes on.
+func TestFullDiskIsToldAndRecoveredFrom(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("no small disk can be mounted: %v", err)
+	}
+	t.Cleanup(func() { check(t, syscall.Unmount(disk, syscall.MNT_DETACH)) })
+	c := newConfig(t)
+	c.Database = filepath.Join(disk, "payoutd.db")
+	setUp(t, c)
+	h := start(t, c)
+	h.pay("before", "1234567890")
+	eventually(t, within, "it is paid", func() bool { return h.status("before").Get("status") == "approved" })
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	check(t, err)
+	for block := make([]byte, 1024); err == nil; {
+		_, err = filler.Write(block)
+	}
+	check(t, filler.Close())
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	h.sickened()
+	refused := 0
+	for i := range 20 {
+		if status, _ := h.tell(fmt.Sprint("full-", i)); status == http.StatusServiceUnavailable || status == http.StatusInternalServerError {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("a full disk takes everything")
+	}
+	check(t, os.Remove(filler.Name()))
+	h.healed()
+	h.paidOnce(c, "before", "full-0", "full-19")
+}
+
+// A hangingProxy stands between the server and PostgreSQL, and can stop passing
+// anything on.
+type hangingProxy struct {
+	gate sync.RWMutex // locked while nothing passes
+}
+
+// startHangingProxy returns a database URL that leads through the proxy.
+func startHangingProxy(t *testing.T, database string) (*hangingProxy, string) {
+	t.Helper()
+	u, err := url.Parse(database)
+	check(t, err)
+	query := u.Query()
+	target := query.Get("host")
+	if !filepath.IsAbs(target) {
+		t.Skip("PostgreSQL is not on a unix socket")
+	}
+	dir, err := os.MkdirTemp("", "proxy") // short: the socket's path has a limit
+	check(t, err)
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	const socket = ".s.PGSQL.5432"
+	listener, err := net.Listen("unix", filepath.Join(dir, socket))
+	check(t, err)
+	p := new(hangingProxy)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			backend, err := net.Dial("unix", filepath.Join(target, socket))
+			if err != nil {
+				client.Close()
+				continue
+			}
+			serving.Go(func() { p.pass(backend, client) })
+			serving.Go(func() { p.pass(client, backend) })
+		}
+	})
+	t.Cleanup(func() { listener.Close(); serving.Wait() })
+	query.Set("host", dir)
+	u.RawQuery = query.Encode()
+	return p, u.String()
+}
+
+func (p *hangingProxy) pass(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		p.gate.RLock()
+		_, err = to.Write(buffer[:n])
+		p.gate.RUnlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// A PostgreSQL that hangs takes no requests with it: they are sent away, and all
+// goes on when it answers again.
+func TestHangingPostgresIsToldAndRecoveredFrom(t *testing.T) {
+	t.Parallel()
+	c := newConfig(t)
+	direct := c
+	direct.Database = storagetest.Postgres(t)
+	setUp(t, direct)
+	proxy, through := startHangingProxy(t, direct.Database)
+	c.Database, c.QueueWait = through, 200*time.Millisecond
+	h := start(t, c)
+	if status, _ := h.tell("before"); status != http.StatusOK {
+		t.Fatalf("a healthy server answers %d", status)
+	}
+	eventually(t, within, "it is paid", func() bool { return h.status("before").Get("status") == "approved" })
+	proxy.gate.Lock()
+	ids := []string{"a", "b", "c", "d", "e", "f"}
+	answers := h.many(ids, func() {
+		h.sickened()
+		proxy.gate.Unlock()
+	})
+	for id, status := range answers {
+		if status != http.StatusOK && status != http.StatusServiceUnavailable && status != http.StatusInternalServerError {
+			t.Errorf("%s was answered %d", id, status)
+		}
+	}
+	h.healed()
+	h.paidOnce(direct, append(ids, "before")...)
+}
