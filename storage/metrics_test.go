@@ -79,6 +79,7 @@ func TestCommitsAreCountedByTheirEndWithTheirWritesAndRows(t *testing.T) {
 func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 	db, sick := openSick(t)
 	metric := measured(t, db)
+	db.LimitWait(time.Hour)
 	hangs := make(chan struct{})
 	sick.set(func(e *sickEngine) { e.hangs = hangs })
 	ended := make(chan error, queueMax+2)
