@@ -60,7 +60,7 @@ func (c serveGatewayCmd) Run(ctx context.Context) error {
 		defer pprof.StopCPUProfile()
 	}
 	return server.Run(ctx, server.Config{Listen: "127.0.0.1:0", Database: c.Database, KeyFile: c.Dir + "/master.key",
-		SimulatorBook: c.Dir + "/simulator.db", Sandbox: true, CallbackTimeout: c.CallbackTimeout, Grace: stopGrace}, slog.New(slog.NewJSONHandler(logFile, nil)),
+		SimulatorBook: c.Dir + "/simulator.db", Sandbox: true, NoDocs: true, CallbackTimeout: c.CallbackTimeout, Grace: stopGrace}, slog.New(slog.NewJSONHandler(logFile, nil)),
 		func(a server.Addresses) { fmt.Println(a.API) })
 }
 
