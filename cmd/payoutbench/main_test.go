@@ -169,12 +169,21 @@ func TestStatusMeasuresBothVersionsAndTheAcceptsBesideThem(t *testing.T) {
 }
 
 func TestE2EMeasuresOrdersUntilTheirCallbackIsAnswered(t *testing.T) {
-	r := both(t, "e2e", "--duration", "300ms", "--rounds", "1", "--connections", "4", "--per-second", "1000", "--in-flight", "8", "--receivers", "2", "--parties", "2")
-	for _, row := range []string{"SQLite, accepts", "SQLite, e2e", "PostgreSQL, accepts", "PostgreSQL, e2e"} {
-		if r.value(t, "Orders from request to callback: medians of rates and ratios, all waits", row, "per second") <= 0 {
-			t.Errorf("%s: nothing was done", row)
+	// On a busy machine a moment may be too short for a single order.
+	for _, duration := range []string{"300ms", "3s", "30s"} {
+		r := both(t, "e2e", "--duration", duration, "--rounds", "1", "--connections", "4", "--per-second", "1000", "--in-flight", "8", "--receivers", "2", "--parties", "2")
+		idle := ""
+		for _, row := range []string{"SQLite, accepts", "SQLite, e2e", "PostgreSQL, accepts", "PostgreSQL, e2e"} {
+			if r.value(t, "Orders from request to callback: medians of rates and ratios, all waits", row, "per second") <= 0 {
+				idle = row
+			}
 		}
+		if idle == "" {
+			return
+		}
+		t.Logf("%s: nothing was done in %s", idle, duration)
 	}
+	t.Error("nothing was done")
 }
 
 func TestCallbacksMeasuresTheOthersBesideAReceiverThatHangs(t *testing.T) {
