@@ -75,13 +75,13 @@ const (
 )
 
 // config is added to postgresql.conf of both servers. No sockets: everything
-// comes by TCP.
+// comes by TCP. What is committed without waiting for the disk stays in memory for
+// long, so that a gateway that does not wait is found out.
 const config = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 cluster_name = '` + standbyName + `'
 synchronous_standby_names = '` + standbyName + `'
-synchronous_commit = on
 max_connections = 120
 shared_buffers = 64MB
 wal_keep_size = 256MB
@@ -89,6 +89,9 @@ wal_sender_timeout = 10s
 wal_receiver_timeout = 10s
 wal_retrieve_retry_interval = 200ms
 dynamic_shared_memory_type = mmap
+synchronous_commit = off # the gateway sets it itself
+wal_writer_delay = 10s
+wal_writer_flush_after = 1GB
 log_min_messages = warning
 `
 
