@@ -166,3 +166,6 @@ func Setting(ctx context.Context, db *DB, name string) (value string, err error)
 	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
 	return value, err
 }
+
+// Connections tells how many connections a PostgreSQL database has made so far.
+func Connections(db *DB) int64 { return db.engine.(*postgresEngine).pool.Stat().NewConnsCount() }

@@ -276,15 +276,24 @@ func (e *postgresEngine) reader() querier { return postgresReader{e} }
 
 type postgresReader struct{ e *postgresEngine }
 
-// query gives up a server that hangs.
+// query gives up a server that hangs. A caller who has gone gives up its place in
+// the queue for a connection; a question that was sent is heard out, because ending
+// it would end its connection, and a crowd of callers who give up would end them all.
 func (r postgresReader) query(ctx context.Context, sql string, args ...any) (rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, readMost)
-	found, err := r.e.pool.Query(ctx, r.e.text(sql), args...)
+	waiting, cancel := context.WithTimeout(ctx, readMost)
+	connection, err := r.e.pool.Acquire(waiting)
+	cancel()
 	if err != nil {
-		cancel()
 		return nil, unread(err)
 	}
-	return timedRows{found, cancel}, nil
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readMost)
+	found, err := connection.Query(asking, r.e.text(sql), args...)
+	if err != nil {
+		cancel()
+		connection.Release()
+		return nil, unread(err)
+	}
+	return heldRows{found, func() { cancel(); connection.Release() }}, nil
 }
 
 // unread makes the error of a read ErrUnavailable unless the server has answered
@@ -301,17 +310,17 @@ func unread(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// timedRows end their time limit when they are closed.
-type timedRows struct {
+// heldRows give back their connection when they are closed.
+type heldRows struct {
 	pgx.Rows
-	cancel context.CancelFunc
+	release func()
 }
 
 // Err tells what ended the rows.
-func (r timedRows) Err() error { return unread(r.Rows.Err()) }
+func (r heldRows) Err() error { return unread(r.Rows.Err()) }
 
 // Close ends the read.
-func (r timedRows) Close() {
+func (r heldRows) Close() {
 	r.Rows.Close()
-	r.cancel()
+	r.release()
 }

@@ -65,3 +65,46 @@ func TestWhatTheServerSaidOfAQuestionStays(t *testing.T) {
 		t.Errorf("no error: %v", err)
 	}
 }
+
+// A crowd of callers who give up must not end the connections that the others need.
+func TestCallerWhoGivesUpEndsNoConnection(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url)
+	before, _, _ := strings.Cut(url, "?")
+	other, err := pgx.Connect(t.Context(), strings.Replace(os.Getenv("PAYOUTD_TEST_POSTGRES"), "/postgres?", before[strings.LastIndexByte(before, '/'):]+"?", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.Background())
+	for range 5 { // the first makes the connection
+		tx, err := other.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), "LOCK TABLE orders"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		read := make(chan error)
+		go func() { _, err := db.Order(ctx, 1); read <- err }()
+		for waiting := 0; waiting == 0; {
+			if err := tx.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").Scan(&waiting); err != nil {
+				t.Fatal(err)
+			}
+		}
+		made := storage.Connections(db)
+		giveUp()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-read; !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("the question ended with %v", err)
+		}
+		if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("the next question ended with %v", err)
+		}
+		if now := storage.Connections(db); now != made {
+			t.Errorf("%d connections were made, and %d after a caller gave up", made, now)
+		}
+	}
+}
