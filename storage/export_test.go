@@ -169,3 +169,6 @@ func Setting(ctx context.Context, db *DB, name string) (value string, err error)
 
 // Connections tells how many connections a PostgreSQL database has made so far.
 func Connections(db *DB) int64 { return db.engine.(*postgresEngine).pool.Stat().NewConnsCount() }
+
+// Refused tells what PostgreSQL's engine takes for the server's own refusal.
+func Refused(err error) bool { return new(postgresEngine).refused(err) }

@@ -110,13 +110,14 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 
 // refused is true of what the server itself said, and of a commit that it
 // turned into a rollback. A server that is going down may say so after it has
-// committed.
+// committed. What the library says of a lost connection is no proof, not even
+// pgconn.SafeToRetry: it has said so ("conn closed") of commits that were stored.
 func (e *postgresEngine) refused(err error) bool {
 	var said *pgconn.PgError
 	if errors.As(err, &said) {
 		return !strings.HasPrefix(said.Code, "57P") && !strings.HasPrefix(said.Code, "08")
 	}
-	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
+	return errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
 // again is true of serialization failures and deadlocks (PostgreSQL's class 40).
@@ -126,14 +127,10 @@ func (e *postgresEngine) again(err error) bool {
 }
 
 // passes is true of what stands in the way for a while: other transactions, locks
-// (55P03), a server short of something (class 53) or going down (57P), and a
-// connection that has gone before anything was sent.
+// (55P03), and a server short of something (class 53).
 func (e *postgresEngine) passes(err error) bool {
 	var said *pgconn.PgError
-	if !errors.As(err, &said) {
-		return pgconn.SafeToRetry(err)
-	}
-	return e.again(err) || said.Code == "55P03" || strings.HasPrefix(said.Code, "53") || strings.HasPrefix(said.Code, "57P")
+	return e.again(err) || errors.As(err, &said) && (said.Code == "55P03" || strings.HasPrefix(said.Code, "53"))
 }
 
 func (e *postgresEngine) text(sql string) string {

@@ -1,0 +1,38 @@
+package storage_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"payout/storage"
+)
+
+// closed is what the library says of a connection that was lost: also when the
+// commit that was sent over it has been stored.
+type closed struct{}
+
+func (closed) Error() string     { return "conn closed" }
+func (closed) SafeToRetry() bool { return true }
+
+// A commit counts as refused only if the server has said so: a refused batch is
+// tried again, and what was stored after all would then be refused for its nonce.
+func TestLostConnectionIsNoRefusal(t *testing.T) {
+	if !pgconn.SafeToRetry(closed{}) {
+		t.Fatal("the library does not call it safe")
+	}
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{closed{}, false}, {errors.New("unexpected EOF"), false}, {pgx.ErrTxClosed, false},
+		{&pgconn.PgError{Code: "57P01"}, false}, {&pgconn.PgError{Code: "08006"}, false},
+		{pgx.ErrTxCommitRollback, true}, {&pgconn.PgError{Code: "23505"}, true}, {&pgconn.PgError{Code: "55P03"}, true}, {&pgconn.PgError{Code: "40001"}, true},
+	} {
+		if got := storage.Refused(tt.err); got != tt.want {
+			t.Errorf("%v: refused %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
