@@ -111,13 +111,16 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		case <-request.Context().Done():
 		case <-time.After(10 * callbackTimeout):
 		}
+		panic(http.ErrAbortHandler) // without it the server would answer 200
 	case resets:
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0) // it is gone already
 			}
 			conn.Close()
+			return
 		}
+		panic(http.ErrAbortHandler)
 	case fails, never:
 		http.Error(w, "no", http.StatusInternalServerError)
 	case slow:
