@@ -65,7 +65,7 @@ var kindBorders = []struct {
 		[]string{"True", "FALSE", "0000", "maybe"}},
 	{TransferByRef, SenderBirthday, payout.CodeFormat,
 		[]string{"010190", "123199", "022900", "01011990", "02292000"},
-		[]string{"130190", "013290", "000090", "0101199", "02291900", "13011990", "199001"}},
+		[]string{"130190", "013290", "000090", "0101199", "02291900", "13011990", "199001", "0229-0", "0101+1", "01 190"}},
 	{TransferByRef, DestinationCardRef, payout.CodeFormat,
 		[]string{"1", "12345678901234567890"},
 		[]string{"x", "+1", "1.0"}},

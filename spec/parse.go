@@ -183,7 +183,8 @@ func (k Kind) brokenPersonal(value string) string {
 	case Birthday:
 		_, short := time.Parse("010206", value)
 		_, long := time.Parse("01022006", value)
-		if short != nil && long != nil {
+		digits := strings.Trim(value, "0123456789") == "" // package time takes "-0" for a year
+		if !digits || short != nil && long != nil {
 			return "it must be a date as MMDDYY or MMDDYYYY"
 		}
 	}
