@@ -119,7 +119,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		rule     string
 		database bool // only the database is broken, while all nodes work
 	}{
-		"answering before the commit": {patch{"storage/commit.go", "\treturn <-o.done\n", "\tif o.accept != nil {\n\t\treturn nil\n\t}\n\treturn <-o.done\n"}, brief, ruleKept, false},
+		"answering before the commit": {patch{"storage/commit.go", "\tpatience := time.NewTimer(", "\tif o.accept != nil {\n\t\treturn nil\n\t}\n\tpatience := time.NewTimer("}, brief, ruleKept, false},
 		"resending after a lost answer": {patch{"gateway/work.go", "\toutcome := g.call(pay, gate, o, \"\")\n",
 			"\toutcome := g.call(pay, gate, o, \"\")\n\tif outcome.Result == processor.ResultLost {\n\t\toutcome = g.call(pay, gate, o, \"\")\n\t}\n"}, brief, ruleOnce, false},
 		"a callback counts as delivered when it was sent": {patch{"gateway/callbacks.go", "\tif !result.Delivered {\n", "\tif false {\n"}, brief, ruleTold, false},
