@@ -177,7 +177,23 @@ find_promtool() {
 }
 
 ./scripts/check.sh
+# install_runtimes installs what samples and completions are run with. Without one
+# of them its tests skip.
+install_runtimes() {
+	local missing=() name
+	for name in php zsh fish; do
+		command -v "$name" >/dev/null || missing+=("${name/php/php-cli}")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	echo "== installing ${missing[*]}"
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null ||
+		! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; }; then
+		echo "${missing[*]} could not be installed: the tests that run them skip" >&2
+	fi
+}
+
 find_promtool
+install_runtimes
 install_npm
 install_oauthlib
 find_chromium
