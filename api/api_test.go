@@ -370,9 +370,9 @@ func controlOf(t *testing.T, path, body string) string {
 	minor := strings.ReplaceAll(value("amount"), ".", "") // amounts stand in the files with all their decimals
 	switch command, _, _ = strings.Cut(command, "/"); command {
 	case "sale", "preauth":
-		return sign.SaleControl(id, value("client_orderid"), minor, value("email"), controlKey)
+		return sign.Control(id, value("client_orderid"), minor, value("email"), controlKey)
 	case "account-verification":
-		return sign.VerificationControl(id, value("client_orderid"), value("email"), controlKey)
+		return sign.Control(id, value("client_orderid"), value("email"), controlKey)
 	}
 	return sign.StatusControl(value("login"), value("client_orderid"), value("orderid"), controlKey)
 }

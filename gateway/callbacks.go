@@ -155,7 +155,7 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Mess
 	if err != nil {
 		return callback.Message{}, err
 	}
-	s, err := g.standing(ctx, order)
+	s, err := g.StandingOf(ctx, order)
 	if err != nil {
 		return callback.Message{}, err
 	}

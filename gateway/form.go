@@ -153,10 +153,5 @@ func (g *Gateway) OrderOfReceipt(ctx context.Context, endpoint payout.EndpointID
 	if order.EndpointID != endpoint || !order.Stage.Final() {
 		return Standing{}, storage.ErrNotFound
 	}
-	return g.standing(ctx, order)
-}
-
-// StandingOf tells where an order stands.
-func (g *Gateway) StandingOf(ctx context.Context, o *payout.Order) (Standing, error) {
-	return g.standing(ctx, o)
+	return g.StandingOf(ctx, order)
 }

@@ -35,7 +35,7 @@ func (g *Gateway) Status(ctx context.Context, c *Call, r *spec.Request) (Standin
 	if err := g.belongs(ctx, r, order); err != nil {
 		return Standing{}, err
 	}
-	return g.standing(ctx, order)
+	return g.StandingOf(ctx, order)
 }
 
 // belongs checks by-request-sn: the request must be one that made or paid the
@@ -94,7 +94,8 @@ func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, 
 	return order, nil
 }
 
-func (g *Gateway) standing(ctx context.Context, order *payout.Order) (Standing, error) {
+// StandingOf tells where an order stands.
+func (g *Gateway) StandingOf(ctx context.Context, order *payout.Order) (Standing, error) {
 	s := Standing{Order: order, Gate: g.Directory().Gates[order.GateID]}
 	transactions, err := g.DB.Transactions(ctx, order.ID)
 	if err != nil {

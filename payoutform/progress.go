@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/spec"
 	"payout/storage"
 )
 
@@ -116,7 +117,7 @@ func (h *Handler) receipt(v *visit, endpoint, receipt string) error {
 	o := s.Order
 	v.order = o
 	view := ReceiptView{Frame: h.frame(v, o), Outcome: outcomeOf(o, true), Amount: o.Amount, To: o.ReceiverMask, At: o.FinalAt,
-		Description: o.Params["order_desc"], Number: o.ClientOrderID, OrderNumber: o.ID.String(), ReceiptID: receipt, Reason: o.ErrorMessage}
+		Description: o.Params[spec.OrderDesc.Name], Number: o.ClientOrderID, OrderNumber: o.ID.String(), ReceiptID: receipt, Reason: o.ErrorMessage}
 	if o.Stage == payout.Approved {
 		view.Reason = ""
 	}

@@ -28,17 +28,6 @@ func StatusControl(login, clientOrderID, orderID, key string) string {
 	return Control(login, clientOrderID, orderID, key)
 }
 
-// SaleControl is the control sum of sale and preauth; id is that of the endpoint
-// or, on group calls, of the group, and minor the amount in minor units (AF 2).
-func SaleControl(id, clientOrderID, minor, email, key string) string {
-	return Control(id, clientOrderID, minor, email, key)
-}
-
-// VerificationControl is the control sum of account-verification (AF 2).
-func VerificationControl(id, clientOrderID, email, key string) string {
-	return Control(id, clientOrderID, email, key)
-}
-
 // CallbackControl returns the control of a callback and of the final redirect.
 // It was confirmed on a recorded callback (wire-facts 1).
 func CallbackControl(status, orderID, clientOrderID, key string) string {

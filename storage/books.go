@@ -37,6 +37,8 @@ var orderRules = []bookRule{
 		JOIN moves AS m ON m.order_id = o.id AND m.version = o.version
 		WHERE o.id > $1 AND o.id <= $2 AND m.to_stage <> o.stage`},
 	{"every move is in the table of moves", "order", `SELECT order_id FROM moves WHERE order_id > $1 AND order_id <= $2 AND NOT (` + movesSQL() + `)`},
+	{"an order begins at a stage where orders may begin", "order", `SELECT order_id FROM moves WHERE order_id > $1 AND order_id <= $2
+		AND version = 1 AND NOT (` + firstSQL() + `)`},
 	{"an order's attempts count its transactions", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND attempts <> (SELECT count(*) FROM transactions AS t WHERE t.order_id = o.id)`},
 	{"an approved order has one approved transaction, and no other order has any", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
@@ -77,6 +79,17 @@ const (
 	ruleSealed = "what is sealed can be opened"
 	ruleOwed   = "a final order that named a callback URL has a callback"
 )
+
+// firstSQL is the stages where orders may begin, as a condition on a row of moves.
+func firstSQL() string {
+	var first []string
+	for _, row := range payout.Stages() {
+		if row.First {
+			first = append(first, fmt.Sprintf("from_stage = '%s'", row.Stage))
+		}
+	}
+	return strings.Join(first, " OR ")
+}
 
 // movesSQL is the table of moves as a condition on a row of moves.
 func movesSQL() string {

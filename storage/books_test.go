@@ -98,6 +98,7 @@ func TestCheckFindsWhatBreaksARuleOfTheBooks(t *testing.T) {
 		"a move begins at the stage where the one before it ended":                   "UPDATE moves SET from_stage = 'held' WHERE version = 2",
 		"an order stands where its last move led":                                    "UPDATE orders SET stage = 'declined', error_code = 1",
 		"every move is in the table of moves":                                        "UPDATE moves SET event = 'lose' WHERE version = 2",
+		"an order begins at a stage where orders may begin":                          "UPDATE moves SET from_stage = 'pending' WHERE version = 1",
 		"an order's attempts count its transactions":                                 "UPDATE orders SET attempts = 1",
 		"an approved order has one approved transaction, and no other order has any": "UPDATE transactions SET stage = 'approved'",
 		"at most one transaction of an order is open, and none of a final order":     "UPDATE transactions SET ended_us = 0 WHERE attempt = 2",

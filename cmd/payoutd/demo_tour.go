@@ -12,6 +12,7 @@ import (
 	"payout"
 	"payout/gateway"
 	"payout/sign"
+	"payout/spec"
 )
 
 // tour shows what the demo was asked to show.
@@ -50,12 +51,12 @@ func (d *demo) payoutTour(ctx context.Context) error {
 // cardsTour makes a deposit to a card in the three steps of seed 1.1.5.
 func (d *demo) cardsTour(ctx context.Context) error {
 	sale := demoOrderID()
-	const amount, minor, email = "10.42", "1042", "john.smith@example.com"
 	d.chapter("Deposit to card, step 1: an initial payment verifies the card")
-	order, err := d.order(ctx, "v2/sale", []sign.Pair{{Name: "client_orderid", Value: sale}, {Name: "amount", Value: amount}, {Name: "currency", Value: "USD"},
-		{Name: "email", Value: email}, {Name: "credit_card_number", Value: "4444555566661111"}, {Name: "card_printed_name", Value: "JOHN SMITH"},
-		{Name: "expire_month", Value: "12"}, {Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"},
-		{Name: "control", Value: sign.SaleControl(gateway.SandboxEndpoint.String(), sale, minor, email, d.control)}}, false)
+	form := []sign.Pair{{Name: "client_orderid", Value: sale}, {Name: "amount", Value: "10.42"}, {Name: "currency", Value: "USD"},
+		{Name: "email", Value: "john.smith@example.com"}, {Name: "credit_card_number", Value: "4444555566661111"}, {Name: "card_printed_name", Value: "JOHN SMITH"},
+		{Name: "expire_month", Value: "12"}, {Name: "expire_year", Value: "2099"}, {Name: "cvv2", Value: "123"}}
+	control := spec.Sale.Control(gateway.SandboxEndpoint.String(), form, d.control)
+	order, err := d.order(ctx, spec.Sale.Path(), append(form, sign.Pair{Name: spec.ControlSum.Name, Value: control}), false)
 	if err != nil {
 		return err
 	}
