@@ -82,9 +82,10 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 	db.LimitWait(time.Hour)
 	hangs := make(chan struct{})
 	sick.set(func(e *sickEngine) { e.hangs = hangs })
-	ended := make(chan error, queueMax+2)
-	for i := range queueMax + 2 {
-		// The first is in its commit, which hangs; the last finds no place.
+	// However many the hanging commit has taken, at least one finds no place.
+	const callers = batchMax + queueMax + 1
+	ended := make(chan error, callers)
+	for i := range callers {
 		go func() {
 			_, err := db.Accept(Acceptance{Now: time.Now(), Nonce: &Nonce{PartyID: 1, Timestamp: int64(i), Hash: []byte{1}, Expires: time.Now()}})
 			ended <- err
@@ -100,7 +101,7 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 		t.Errorf("%g waiting", n)
 	}
 	close(hangs)
-	for range queueMax + 1 {
+	for range callers - 1 {
 		<-ended
 	}
 	if n := metric("payoutd_writes_waiting", ""); n != 0 {
