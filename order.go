@@ -58,6 +58,7 @@ type Order struct {
 	Command       string     // the command that created it, with its version, such as v4/payout
 	Type          TransactionType
 	ClientOrderID string
+	Serial        SerialNumber // of the request that created it
 	Amount        Amount
 	Params        map[string]string // everything asked, by parameter name; sealed at rest
 	ReceiverMask  string            // the account, phone or card, masked for people

@@ -19,8 +19,8 @@ const (
 	totalTimeout   = 30 * time.Second // default of Settings.TotalTimeout
 	bodyMax        = 64 << 10         // bytes of a reply's body
 	headerMax      = 64 << 10         // bytes of a reply's header
-	idleMax        = 64               // kept connections to all receivers
-	idleHostMax    = 4                // kept connections to one receiver
+	idleMax        = 512              // kept connections to all receivers
+	idleHostMax    = 32               // kept connections to one receiver
 	idleTimeout    = 10 * time.Second // a kept connection's life without use
 )
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"payout"
@@ -16,75 +15,72 @@ import (
 // runCallbacks claims callbacks that are due and delivers them until the
 // context ends; then it waits for those under way.
 func (g *Gateway) runCallbacks(ctx context.Context) {
-	deliveries := newSlots()
-	defer deliveries.wait()
-	receivers := receivers{each: or(g.Settings.CallbackPerReceiver, 8), underWay: make(map[string]int)}
-	most := or(g.Settings.CallbackConcurrency, 64)
+	c := newCourier(g.Settings)
+	g.courier.Store(c)
+	defer c.slots.close()
 	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
-		free := most - deliveries.inUse()
-		share, busy := receivers.share()
-		var claimed []payout.Callback
+		var claimed int
+		var byDue bool
 		err := g.guarded(func() (err error) {
-			claimed, err = g.claimCallbacks(ctx, free, share, busy)
+			claimed, byDue, err = g.courierClaims(ctx, c)
 			return err
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			g.Log.Error("claim callbacks failed", "error", err)
 			_ = pause(ctx, g.afterFailure(failures)) // the loop looks at the context
 			failures++
 			continue
+		case claimed == 0:
+			g.idleCallbacks(ctx, c.slots.freed, byDue)
 		}
 		failures = 0
-		for _, c := range claimed {
-			receivers.add(c.Receiver, 1)
-			deliveries.run(func() {
-				defer receivers.add(c.Receiver, -1)
-				if err := g.guarded(func() error { return g.deliver(c) }); err != nil {
-					g.Log.Error("callback failed", "order", c.OrderID, "error", err)
-				}
-			})
-		}
-		if len(claimed) == 0 {
-			g.idleCallbacks(ctx, deliveries.freed, free > 0 && len(busy) == 0)
-		}
 	}
 }
 
-// receivers gives each receiver of callbacks a share of the deliveries at once,
-// so that a slow one delays only its own.
-type receivers struct {
-	each     int // deliveries to one receiver at once
-	mu       sync.Mutex
-	underWay map[string]int
+// courierClaims claims a portion of the due callbacks and begins their deliveries.
+// byDue tells that it left nothing: the next claim is for what becomes due.
+func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, byDue bool, err error) {
+	p := c.portion()
+	taken := p.most
+	defer func() { c.slots.giveBack(taken) }()
+	found, err := g.claimCallbacks(ctx, p)
+	if err != nil {
+		return 0, false, err
+	}
+	c.found(p, found)
+	for _, due := range found {
+		c.claimed(due.Receiver)
+		taken--
+		c.slots.use(func() { g.deliverSeated(c, due, nil) })
+	}
+	return len(found), p.most > 0 && len(p.busy) == 0, nil
 }
 
-func (r *receivers) add(receiver string, n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.underWay[receiver] += n; r.underWay[receiver] == 0 {
-		delete(r.underWay, receiver)
+// deliverSeated delivers a callback that has a slot of the courier.
+func (g *Gateway) deliverSeated(c *courier, due payout.Callback, known *Standing) {
+	defer c.ended(due.Receiver)
+	if err := g.guarded(func() error { return g.deliver(due, known) }); err != nil {
+		g.Log.Error("callback failed", "order", due.OrderID, "error", err)
 	}
 }
 
-// share tells how many callbacks of one receiver may be claimed now, and which
-// receivers must not get more: those with half of their share under way.
-func (r *receivers) share() (most int, busy []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	most = r.each
-	for receiver, n := range r.underWay {
-		if n > r.each/2 {
-			busy = append(busy, receiver)
-		} else {
-			most = min(most, r.each-n)
-		}
+// takeDelivery takes a slot of the courier for a callback that is about to be owed,
+// and gives the callback the lease of a delivery. It returns nil when there is none,
+// or no callback: then it is claimed when it is due.
+func (g *Gateway) takeDelivery(due *payout.Callback) *courier {
+	c := g.courier.Load()
+	if due == nil || c == nil || !c.take(due.Receiver) {
+		return nil
 	}
-	return most, busy
+	due.DueAt = due.DueAt.Add(g.Settings.deliveryLease())
+	due.LeasedUntil = due.DueAt
+	return c
 }
 
-func (g *Gateway) claimCallbacks(ctx context.Context, free, share int, busy []string) ([]payout.Callback, error) {
-	if free <= 0 {
+func (g *Gateway) claimCallbacks(ctx context.Context, p portion) ([]payout.Callback, error) {
+	if p.most <= 0 {
 		return nil, nil
 	}
 	now := g.Now()
@@ -92,13 +88,14 @@ func (g *Gateway) claimCallbacks(ctx context.Context, free, share int, busy []st
 	if err != nil || due.IsZero() || due.After(now) {
 		return nil, ignoreEnd(ctx, err)
 	}
-	return g.DB.ClaimCallbacks(now, g.Settings.callbackTimeout()+15*time.Second, free, share, busy)
+	return g.DB.ClaimCallbacks(now, g.Settings.deliveryLease(), p.most, p.each, p.busy)
 }
 
 // idleCallbacks waits until there may be something to deliver.
 func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDue bool) {
 	wait := idleMost
 	if byDue {
+		freed = nil
 		if due, err := g.DB.NextCallbackDue(ctx); err == nil && !due.IsZero() {
 			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
 		}
@@ -114,8 +111,9 @@ func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDu
 }
 
 // deliver sends one callback and records the attempt: 200 ends it, anything
-// else is tried again by the timetable.
-func (g *Gateway) deliver(c payout.Callback) error {
+// else is tried again by the timetable. Where the order stands is read unless it is
+// known.
+func (g *Gateway) deliver(c payout.Callback, known *Standing) error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Settings.callbackTimeout())
 	defer cancel()
 	g.delivering.Add(1)
@@ -123,7 +121,7 @@ func (g *Gateway) deliver(c payout.Callback) error {
 	ctx, ended := g.traceDelivery(ctx, c)
 	started := g.Now()
 	result := callback.Result{Error: "the callback could not be made"}
-	switch message, err := g.message(ctx, c.OrderID); {
+	switch message, err := g.message(ctx, c.OrderID, known); {
 	case err != nil:
 		// It counts as an attempt, so that it is tried again by the timetable.
 		g.Log.Error("callback cannot be made", "order", c.OrderID, "error", err)
@@ -149,20 +147,29 @@ func (g *Gateway) deliver(c payout.Callback) error {
 	return g.DB.RecordAttempt(attempt, state, due)
 }
 
-// message is the content of an order's callback.
-func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Message, error) {
-	order, err := g.DB.Order(ctx, id)
-	if err != nil {
-		return callback.Message{}, err
+// message is the content of an order's callback. Where the order stands is read
+// unless it is known.
+func (g *Gateway) message(ctx context.Context, id payout.OrderID, known *Standing) (callback.Message, error) {
+	if known == nil {
+		order, err := g.DB.Order(ctx, id)
+		if err != nil {
+			return callback.Message{}, err
+		}
+		s, err := g.StandingOf(ctx, order)
+		if err != nil {
+			return callback.Message{}, err
+		}
+		known = &s
 	}
-	s, err := g.StandingOf(ctx, order)
-	if err != nil {
-		return callback.Message{}, err
-	}
+	return g.messageOf(known)
+}
+
+func (g *Gateway) messageOf(s *Standing) (callback.Message, error) {
+	order := s.Order
 	text := func(p *spec.Param) string { return order.Params[p.Name] }
 	customer, card := CustomerOf(order), order.Card()
 	m := callback.Message{
-		Status: order.Stage.Status(), OrderID: order.ID, ClientOrderID: order.ClientOrderID, Type: order.Type,
+		Status: order.Stage.Status(), Serial: order.Serial, OrderID: order.ID, ClientOrderID: order.ClientOrderID, Type: order.Type,
 		Amount: order.Amount, ErrorCode: order.ErrorCode, ErrorMessage: order.ErrorMessage,
 		Name:  cmp.Or(text(spec.AccountName), text(spec.CardPrintedName), strings.TrimSpace(customer.FirstName+" "+customer.LastName)),
 		Email: customer.Email, Phone: customer.Phone, MerchantData: text(spec.MerchantData),
@@ -171,16 +178,9 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID) (callback.Mess
 	}
 	party := g.Directory().Parties[order.PartyID]
 	if party == nil {
-		return m, fmt.Errorf("order %s belongs to a party that is not known", id)
+		return m, fmt.Errorf("order %s belongs to a party that is not known", order.ID)
 	}
 	m.ControlKey = party.ControlKey
-	requests, err := g.DB.Requests(ctx, id)
-	if err != nil {
-		return m, err
-	}
-	if len(requests) > 0 {
-		m.Serial = requests[0].Serial
-	}
 	if s.Gate != nil {
 		m.Descriptor = s.Gate.Descriptor
 	}

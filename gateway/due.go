@@ -28,12 +28,12 @@ func (g *Gateway) WorkDue(ctx context.Context) (int, error) {
 // DeliverDue delivers the callbacks that are due now, one after the other, and
 // tells how many there were.
 func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
-	callbacks, err := g.claimCallbacks(ctx, claimMost, claimMost, nil)
+	callbacks, err := g.claimCallbacks(ctx, portion{most: claimMost, each: claimMost})
 	if err != nil {
 		return 0, err
 	}
 	for _, c := range callbacks {
-		if err := g.deliver(c); err != nil {
+		if err := g.deliver(c, nil); err != nil {
 			return 0, err
 		}
 	}

@@ -134,7 +134,7 @@ func (g *Gateway) Redirect(ctx context.Context, o *payout.Order) (url string, pa
 	if url = cmp.Or(url, o.Params[spec.RedirectURL.Name]); url == "" {
 		return "", nil, nil
 	}
-	m, err := g.message(ctx, o.ID)
+	m, err := g.message(ctx, o.ID, nil)
 	if err != nil {
 		return "", nil, err
 	}

@@ -51,8 +51,9 @@ type Gateway struct {
 	journal   journal
 	underWay  sync.Map // payout.OrderID to true: orders that runGate's workers have now
 
-	workers    sync.Map     // payout.GateID to *gateWorker
-	delivering atomic.Int64 // callbacks
+	workers    sync.Map                // payout.GateID to *gateWorker
+	courier    atomic.Pointer[courier] // nil until Run
+	delivering atomic.Int64            // callbacks
 }
 
 // Settings are the operator's choices. The zero value of each means its default.
@@ -62,8 +63,8 @@ type Settings struct {
 	FormWithin          time.Duration // a payout form that is not sent is declined after this; default 30 min
 	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min
 	CallbackTimeout     time.Duration // longest delivery of one callback; default 30 s
-	CallbackConcurrency int           // deliveries at once; default 64
-	CallbackPerReceiver int           // deliveries to one receiver at once; default 8
+	CallbackConcurrency int           // deliveries at once; default 512
+	CallbackPerReceiver int           // deliveries to one receiver at once; default 32
 	ReloadEvery         time.Duration // how often a changed set-up is looked for; default 2 s
 	NoJournal           bool          // no journal is kept of the parties' requests
 }
@@ -80,6 +81,10 @@ func (s Settings) railTimeout() time.Duration     { return or(s.RailTimeout, tim
 func (s Settings) confirmWithin() time.Duration   { return or(s.ConfirmWithin, 24*time.Hour) }
 func (s Settings) formWithin() time.Duration      { return or(s.FormWithin, 30*time.Minute) }
 func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout, 30*time.Second) }
+
+// deliveryLease is how long a claimed callback belongs to its courier: longer than a
+// delivery and what has to be stored after it.
+func (s Settings) deliveryLease() time.Duration { return s.callbackTimeout() + 15*time.Second }
 
 // leaseMargin is how much longer than a call to a rail a lease is: time to store
 // the intent before it and the outcome after it.

@@ -37,14 +37,26 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	}
 	a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
 		Unique: endpoint.Repeat != payout.RepeatAllow}
-	if order.Stage == payout.AtForm {
+	var place *seat
+	switch order.Stage {
+	case payout.Starting:
+		if place = g.takeSeat(order.GateID); place != nil {
+			a.DueAt = c.Now.Add(seatLease)
+		}
+	case payout.AtForm:
 		a.DueAt = order.ExpiresAt // the Receiver's turn
 		if a.Form, err = g.formHash(order.ID); err != nil {
 			return nil, err
 		}
 	}
+	stored := false
+	defer func() {
+		if !stored {
+			place.leave()
+		}
+	}()
 	accepted, err := g.accept(c, a)
-	if !accepted.Stored() || err != nil {
+	if stored = accepted.Stored() && err == nil; !stored {
 		g.codes.wipe(order.ID)
 	}
 	if err != nil {
@@ -61,7 +73,11 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 		return g.replay(c, r, found[0])
 	}
 	g.Metrics.accepted(order)
-	g.wake(order.GateID)
+	if place != nil {
+		g.workSeated(place, order)
+	} else {
+		g.wake(order.GateID)
+	}
 	return order, nil
 }
 
@@ -132,7 +148,7 @@ func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpo
 	position, gate := gateAfter(d, endpoint, -1, r.Amount.Currency)
 	order := &payout.Order{
 		ID: id, PartyID: c.Party.ID, EndpointID: endpoint.ID, GroupID: c.GroupID,
-		Command: c.Command.Path(), Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID),
+		Command: c.Command.Path(), Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID), Serial: c.Serial,
 		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: hash,
 		Stage: payout.Starting, GatePosition: position, GateID: gate.ID, CreatedAt: c.Now,
 	}

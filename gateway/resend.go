@@ -43,7 +43,7 @@ func (g *Gateway) ResendCallback(ctx context.Context, party payout.PartyID, id p
 // CallbackShown is what the callback of an order tells, masked, without its
 // control sum.
 func (g *Gateway) CallbackShown(ctx context.Context, id payout.OrderID) ([]payout.JournalPair, error) {
-	m, err := g.message(ctx, id)
+	m, err := g.message(ctx, id, nil)
 	if err != nil {
 		return nil, fmt.Errorf("show callback of order %s: %w", id, err)
 	}

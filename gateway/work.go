@@ -43,54 +43,68 @@ func (g *Gateway) runGates(ctx context.Context) {
 	g.every(ctx, idleMost, "start gates", start)
 }
 
-// A gateWorker is what a gate's worker keeps: also for those who read metrics.
-type gateWorker struct {
-	circuit circuit
-	slots   *slots
-}
-
 // runGate claims a gate's due orders and works on them, as many at once as the
 // gate allows, until the context ends; then it waits for those under way.
 func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
-	worker := &gateWorker{slots: newSlots()}
+	worker := newGateWorker()
 	g.workers.Store(id, worker)
-	circuit, slots := &worker.circuit, worker.slots
-	defer slots.wait()
+	defer worker.slots.close()
 	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
-		gate := g.Directory().Gates[id]
-		underWay := slots.inUse()
-		free := min(gate.Concurrency-underWay, claimMost)
-		// A gate that is switched off or rests sees through what was sent; what was not, waits.
-		which := storage.Which(!gate.Enabled)
-		if sendable := circuit.allows(g.Now(), underWay); sendable == 0 {
-			which = storage.SentDue
-		} else {
-			free = min(free, sendable)
-		}
-		if free <= 0 {
-			g.idle(ctx, id, which, slots.freed, false)
-			continue
-		}
-		var orders []storage.ClaimedOrder
+		var c claim
 		err := g.guarded(func() (err error) {
-			orders, err = g.claim(ctx, id, which, free)
+			c, err = g.gateClaims(ctx, id, worker)
 			return err
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			g.Log.Error("claim orders failed", "gate", id, "error", err)
 			_ = pause(ctx, g.afterFailure(failures)) // the loop looks at the context
 			failures++
 			continue
+		case c.claimed == 0:
+			g.idle(ctx, id, c, worker.slots.freed)
 		}
 		failures = 0
-		for _, o := range orders {
-			slots.run(func() { g.workOnce(gate, o, circuit) })
-		}
-		if len(orders) == 0 {
-			g.idle(ctx, id, which, slots.freed, true)
-		}
 	}
+}
+
+// A claim is how one went.
+type claim struct {
+	which   storage.Which
+	room    bool // orders could be claimed
+	claimed int
+}
+
+// gateClaims claims as many due orders of a gate as its worker has room for, and
+// begins to work on them.
+func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gateWorker) (c claim, err error) {
+	gate := g.Directory().Gates[id]
+	underWay := worker.slots.inUse()
+	want := claimMost
+	// A gate that is switched off or rests sees through what was sent; what was not, waits.
+	c.which = storage.Which(!gate.Enabled)
+	if sendable := worker.circuit.allows(g.Now(), underWay); sendable == 0 {
+		c.which = storage.SentDue
+	} else {
+		want = min(want, sendable)
+	}
+	free := worker.slots.take(want, gate.Concurrency)
+	defer func() { worker.slots.giveBack(free - c.claimed) }()
+	if c.room = free > 0; !c.room {
+		worker.behind.Store(true) // somebody may wait: who is new must not go first
+		return c, nil
+	}
+	orders, err := g.claim(ctx, id, c.which, free)
+	if err != nil {
+		return c, err
+	}
+	worker.behind.Store(len(orders) == free || c.which == storage.SentDue)
+	for _, o := range orders {
+		worker.slots.use(func() { g.workOnce(gate, o, &worker.circuit) })
+	}
+	c.claimed = len(orders)
+	return c, nil
 }
 
 // workOnce works on a claimed order, unless this process still does: its lease
@@ -130,16 +144,20 @@ func ignoreEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// idle waits until there may be something to do: an order became due, a slot
-// became free, or a while has passed.
-func (g *Gateway) idle(ctx context.Context, id payout.GateID, which storage.Which, freed <-chan struct{}, claims bool) {
+// idle waits until there may be something to claim: an order became due, a slot
+// became free when none was, or a while has passed.
+func (g *Gateway) idle(ctx context.Context, id payout.GateID, c claim, freed <-chan struct{}) {
 	wakeup := g.wakeup(id)
-	if !claims || which == storage.SentDue {
+	if !c.room || c.which == storage.SentDue {
 		wakeup = nil // a new order cannot be claimed now
+	} else {
+		freed = nil // there was room for more than was due
 	}
 	wait := idleMost
-	if due, err := g.DB.NextDue(ctx, id, which); err == nil && !due.IsZero() && claims {
-		wait = min(wait, max(due.Sub(g.Now()), idleLeast))
+	if c.room {
+		if due, err := g.DB.NextDue(ctx, id, c.which); err == nil && !due.IsZero() {
+			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
+		}
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -209,16 +227,16 @@ func (g *Gateway) send(pay func(context.Context, processor.Payment) processor.Ou
 
 	if unknown {
 		// If the intent has been stored after all, this takes it back.
-		return g.record(o, processor.Unsent(err))
+		return g.record(o, intent.Opens, processor.Unsent(err))
 	}
 	if late := g.Now().Sub(now); late > leaseMargin/2 || late < -leaseMargin/2 {
 		// The disk was slow, or the clock jumped: the lease could end during the call, and
 		// another worker would ask about a payment that is still on its way.
-		return g.record(o, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)))
+		return g.record(o, intent.Opens, processor.Unsent(fmt.Errorf("the intent was stored only after %s", late)))
 	}
 	outcome := g.call(pay, gate, o, "")
 	c.record(outcome, g.Now(), g.Random())
-	return g.record(o, outcome)
+	return g.record(o, intent.Opens, outcome)
 }
 
 // ask finds out what became of an order that may have been paid. It never
@@ -230,17 +248,17 @@ func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Ord
 	if err != nil {
 		return err
 	}
-	txID := ""
+	asked := &payout.Transaction{OrderID: o.ID, Attempt: o.Attempts, GateID: gate.ID}
 	if n := len(transactions); n > 0 {
-		txID = transactions[n-1].ProcessorTxID
+		asked = &transactions[n-1]
 	}
-	outcome := g.call(rail.Status, gate, o, txID)
+	outcome := g.call(rail.Status, gate, o, asked.ProcessorTxID)
 	c.asked(outcome)
 	if outcome.Result == processor.ResultUnsent {
 		// Only the call that sent can know that nothing left.
 		outcome = processor.Lost(outcome.Err)
 	}
-	return g.record(o, outcome)
+	return g.record(o, asked, outcome)
 }
 
 // check has the bank confirm a payout-check, if the rail can do that.
@@ -289,9 +307,10 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 	return outcome
 }
 
-// record stores what a rail said: an outcome that the table of moves has for
-// the order's stage moves it; any other leaves it to be asked about again.
-func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
+// record stores what a rail said of an order's transaction: an outcome that the table
+// of moves has for the order's stage moves it; any other leaves it to be asked about
+// again.
+func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
 	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known {
 		gate = nil // no other gate could charge the card without its code
@@ -309,8 +328,8 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 		g.codes.wipe(o.ID) // only what will be sent again needs its card code again
 	}
 	now := g.Now()
-	closes := &payout.Transaction{OrderID: o.ID, Attempt: o.Attempts, Stage: to, ProcessorTxID: outcome.TxID,
-		RRN: outcome.RRN, ApprovalCode: outcome.ApprovalCode, ECI: outcome.ECI, Advice: outcome.Advice, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
+	closes := told(t, outcome)
+	closes.Stage = to
 	if to.Final() {
 		closes.EndedAt = now
 		moved, err := g.finish(o, event, outcome.Code, outcome.Text, closes)
@@ -344,6 +363,19 @@ func (g *Gateway) record(o *payout.Order, outcome processor.Outcome) error {
 	return nil
 }
 
+// told is a transaction after what a rail has told of it. What it has told once stays
+// when a later answer leaves it out.
+func told(t *payout.Transaction, outcome processor.Outcome) *payout.Transaction {
+	after := *t
+	after.ProcessorTxID = or(outcome.TxID, t.ProcessorTxID)
+	after.RRN = or(outcome.RRN, t.RRN)
+	after.ApprovalCode = or(outcome.ApprovalCode, t.ApprovalCode)
+	after.ECI = or(outcome.ECI, t.ECI)
+	after.Advice = or(outcome.Advice, t.Advice)
+	after.ErrorCode, after.ErrorMessage = outcome.Code, outcome.Text
+	return &after
+}
+
 // finish ends an order: its outcome and the callback that is owed are stored
 // in one commit. A code of 0 is the event's usual one. moved is false when
 // somebody else was faster.
@@ -369,16 +401,38 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 	if err := g.ends(m, o); err != nil {
 		return false, err
 	}
+	courier := g.takeDelivery(m.Callback)
+	defer func() {
+		if courier != nil && !moved {
+			courier.leave(m.Callback.Receiver)
+		}
+	}()
 	moved, err = g.DB.Move(*m)
 	if err != nil || !moved {
 		return false, err
 	}
 	g.Metrics.finished(o, m.To, m.At)
 	g.Log.Info("order is final", "order", o.ID, "stage", m.To, "error_code", int(m.ErrorCode))
-	if m.Callback != nil {
+	switch {
+	case courier != nil:
+		known := g.endOf(m, o)
+		courier.slots.use(func() { g.deliverSeated(courier, *m.Callback, known) })
+	case m.Callback != nil:
 		g.wakeCallbacks()
 	}
 	return true, nil
+}
+
+// endOf is where an order stands after its last move; nil when that closes no
+// transaction: then nobody here knows the latest one.
+func (g *Gateway) endOf(m *storage.Move, o *payout.Order) *Standing {
+	if m.Closes == nil {
+		return nil
+	}
+	ended := *o
+	ended.Stage, ended.Version, ended.FinalAt = m.To, o.Version+1, m.At
+	ended.ErrorCode, ended.ErrorMessage = m.ErrorCode, m.ErrorMessage
+	return &Standing{Order: &ended, Transaction: m.Closes, Gate: g.Directory().Gates[m.Closes.GateID], Receipt: m.Receipt}
 }
 
 // lost keeps an outcome that came after another worker had moved the order. One

@@ -62,6 +62,9 @@ func (db *DB) Accept(a Acceptance) (Accepted, error) {
 	o := &acceptOp{Acceptance: a}
 	if a.Move != nil {
 		o.move = &moveOp{Move: *a.Move}
+		if err := db.number(o.move); err != nil {
+			return Accepted{}, fmt.Errorf("accept request: %w", err)
+		}
 	}
 	if err := o.seal(db.vault); err != nil {
 		return Accepted{}, fmt.Errorf("accept request: %w", err)

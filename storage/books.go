@@ -70,6 +70,7 @@ var wholeRules = []bookRule{
 	{"every card reference is of an order", "order", "SELECT order_id FROM card_refs AS c WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.id = c.order_id)"},
 	{"an order's id is below the next one to be given", "order", "SELECT id FROM orders WHERE id >= (SELECT next FROM counters WHERE name = 'order')"},
 	{"a serial-number is below the next one to be given", "request", "SELECT serial FROM orders WHERE serial >= (SELECT next FROM counters WHERE name = 'serial')"},
+	{"a callback's number is below the next one to be given", "order", "SELECT order_id FROM callbacks WHERE id >= (SELECT next FROM counters WHERE name = 'callback')"},
 	{"every order belongs to an endpoint of its party", "order", `SELECT id FROM orders AS o WHERE NOT EXISTS
 		(SELECT 1 FROM endpoints AS e WHERE e.id = o.endpoint_id AND e.party_id = o.party_id)`},
 }

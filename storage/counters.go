@@ -7,7 +7,13 @@ import (
 	"payout"
 )
 
-const blockSize = 1000 // numbers taken from the database at once
+// Numbers taken from the database at once: by a process that has just started, and
+// at most. Each block is twice as large as the one before it: who needs many soon
+// writes for them rarely.
+const (
+	blockFirst = 1000
+	blockMost  = 64 * blockFirst
+)
 
 // A block is a range of numbers that belongs to this process. What is left of
 // it when the process ends is skipped: numbers are never repeated.
@@ -15,6 +21,7 @@ type block struct {
 	name      string
 	mu        sync.Mutex
 	next, end int64
+	size      int64  // of the block to be fetched; 0 is blockFirst
 	fetch     *fetch // under way, or nil
 }
 
@@ -56,25 +63,27 @@ func (b *block) try() (n int64, wait *fetch, mine bool) {
 }
 
 func (b *block) finish(f *fetch, db *DB) {
-	end, err := db.nextBlock(b.name)
+	size := max(b.size, blockFirst) // nobody else changes it during a fetch
+	end, err := db.nextBlock(b.name, size)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if f.err = err; err == nil {
-		b.next, b.end = end-blockSize, end
+		b.next, b.end = end-size, end
+		b.size = min(2*size, blockMost)
 	}
 	b.fetch = nil
 	close(f.done)
 }
 
 // nextBlock moves a counter on and returns the end of the block before it.
-func (db *DB) nextBlock(name string) (end int64, err error) {
+func (db *DB) nextBlock(name string, size int64) (end int64, err error) {
 	c, ctx, err := begin(db.engine)
 	if err != nil {
 		return 0, err
 	}
 	defer c.rollback()
 	err = readOne(ctx, c, func(r rows) error { return r.Scan(&end) },
-		"UPDATE counters SET next = next + $1 WHERE name = $2 RETURNING next", int64(blockSize), name)
+		"UPDATE counters SET next = next + $1 WHERE name = $2 RETURNING next", size, name)
 	if err != nil {
 		return 0, err
 	}

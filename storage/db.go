@@ -38,13 +38,14 @@ var ErrUnknown = errors.New("it is not known whether the write was stored")
 
 // A DB is an open database.
 type DB struct {
-	engine  engine
-	vault   *vault.Vault
-	commits *committer
-	serials block
-	orders  block
-	probing sync.Mutex // guards probe
-	probe   *probe     // the write of Writable that is under way, or nil
+	engine    engine
+	vault     *vault.Vault
+	commits   *committer
+	serials   block
+	orders    block
+	callbacks block
+	probing   sync.Mutex // guards probe
+	probe     *probe     // the write of Writable that is under way, or nil
 
 	probeName string // of the row that Writable writes; nobody else's
 }
@@ -72,6 +73,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	}
 	db.serials = block{name: "serial"}
 	db.orders = block{name: "order"}
+	db.callbacks = block{name: "callback"}
 	db.commits = startCommitter(db.engine, v, committers)
 	return db, nil
 }

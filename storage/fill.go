@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,7 @@ const (
 // several goroutines may call it. A Fill that ends early leaves whole orders.
 func (db *DB) Fill(ctx context.Context, n int64, order func(i int64, id payout.OrderID) (PastOrder, payout.ReceiptID, error),
 	progress func(done, of int64)) error {
-	firstID, firstSerial, err := db.takeNumbers(ctx, n)
+	numbers, err := db.takeNumbers(ctx, n)
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
@@ -75,7 +76,7 @@ func (db *DB) Fill(ctx context.Context, n int64, order func(i int64, id payout.O
 				if from >= n {
 					return
 				}
-				c := chunk{from: from, to: min(from+fillChunk, n), firstID: firstID, firstSerial: firstSerial, order: order}
+				c := chunk{from: from, to: min(from+fillChunk, n), first: numbers, order: order}
 				if err := db.Transact(ctx, time.Time{}, c.store); err != nil {
 					cancel(fmt.Errorf("fill: %w", err))
 					return
@@ -91,26 +92,26 @@ func (db *DB) Fill(ctx context.Context, n int64, order func(i int64, id payout.O
 	return context.Cause(ctx)
 }
 
-// takeNumbers takes n order ids and serial-numbers from the counters.
-func (db *DB) takeNumbers(ctx context.Context, n int64) (id, serial int64, err error) {
+// numbers are the first ones of those that Fill gives.
+type numbers struct{ order, serial, callback int64 }
+
+// takeNumbers takes n of each kind from the counters.
+func (db *DB) takeNumbers(ctx context.Context, n int64) (first numbers, err error) {
 	err = db.Transact(ctx, time.Time{}, func(tx *Tx) error {
 		take := func(name string, first *int64) error {
 			return readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(first) },
 				"UPDATE counters SET next = next + $1 WHERE name = $2 RETURNING next - $1", n, name)
 		}
-		if err := take("order", &id); err != nil {
-			return err
-		}
-		return take("serial", &serial)
+		return cmp.Or(take("order", &first.order), take("serial", &first.serial), take("callback", &first.callback))
 	})
-	return id, serial, err
+	return first, err
 }
 
 // A chunk is orders that Fill stores in one transaction.
 type chunk struct {
-	from, to             int64 // numbers of the orders
-	firstID, firstSerial int64
-	order                func(i int64, id payout.OrderID) (PastOrder, payout.ReceiptID, error)
+	from, to int64 // numbers of the orders
+	first    numbers
+	order    func(i int64, id payout.OrderID) (PastOrder, payout.ReceiptID, error)
 }
 
 // pastColumns are those of orders that a chunk gives; the others are always the same.
@@ -121,7 +122,7 @@ var pastColumns = []string{"id", "party_id", "endpoint_id", "group_id", "command
 func (c chunk) store(tx *Tx) error {
 	var orders, receipts, callbacks [][]any
 	for i := c.from; i < c.to; i++ {
-		id := c.firstID + i
+		id := c.first.order + i
 		p, receipt, err := c.order(i, payout.OrderID(id))
 		if err != nil {
 			return err
@@ -136,7 +137,7 @@ func (c chunk) store(tx *Tx) error {
 		}
 		orders = append(orders, []any{id, int64(p.PartyID), int64(p.EndpointID), int64(0), p.Command, string(p.Type), p.ClientOrderID, int64(0),
 			p.Amount.Currency.String(), p.Amount.Minor, params, p.ReceiverMask, p.ReceiverHash, string(payout.Approved), int64(2), int64(0),
-			int64(p.GateID), int64(1), int64(0), int64(0), "", c.firstSerial + i, "127.0.0.1", "", us(p.CreatedAt), us(p.CreatedAt.Add(pastApproved)),
+			int64(p.GateID), int64(1), int64(0), int64(0), "", c.first.serial + i, "127.0.0.1", "", us(p.CreatedAt), us(p.CreatedAt.Add(pastApproved)),
 			int64(0), int64(0)})
 		receipts = append(receipts, []any{string(receipt), id})
 		if p.CallbackURL != "" {
@@ -144,7 +145,7 @@ func (c chunk) store(tx *Tx) error {
 			if err != nil {
 				return err
 			}
-			callbacks = append(callbacks, []any{id, p.Receiver, url, us(p.CreatedAt.Add(pastApproved))})
+			callbacks = append(callbacks, []any{c.first.callback + i, id, p.Receiver, url, us(p.CreatedAt.Add(pastApproved))})
 		}
 	}
 	// In the order of their trees, so that each page is written once.
@@ -155,8 +156,8 @@ func (c chunk) store(tx *Tx) error {
 	if err := applyReceipts(tx.ctx, tx.conn, receipts); err != nil {
 		return err
 	}
-	_, err := tx.conn.each(tx.ctx, `INSERT INTO callbacks (order_id, receiver, url_sealed, attempts, state, created_us, due_us)
-		{{rows $1, $2, $3, 1, 'delivered', $4, 0}}`, callbacks)
+	_, err := tx.conn.each(tx.ctx, `INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us)
+		{{rows $1, $2, $3, $4, 1, 'delivered', $5, 0}}`, callbacks)
 	if err != nil {
 		return fmt.Errorf("store callbacks: %w", err)
 	}
@@ -165,7 +166,7 @@ func (c chunk) store(tx *Tx) error {
 
 // storeHistory stores what follows from the orders of a chunk.
 func (c chunk) storeHistory(tx *Tx) error {
-	first, end := c.firstID+c.from, c.firstID+c.to
+	first, end := c.first.order+c.from, c.first.order+c.to
 	sent, approved := pastSent.Microseconds(), pastApproved.Microseconds()
 	for _, s := range []struct {
 		what, sql string

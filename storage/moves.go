@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -32,7 +33,7 @@ type Move struct {
 
 	Opens    *payout.Transaction // starts with this move
 	Closes   *payout.Transaction // changes with this move, by order and attempt
-	Callback *payout.Callback    // is owed from this move on
+	Callback *payout.Callback    // is owed from this move on; it gets its ID when it has none
 	Receiver *Receiver           // who has become known with this move, or nil
 	Receipt  payout.ReceiptID    // by which the order can be read from this move on; or empty
 }
@@ -59,13 +60,23 @@ func (o *moveOp) seal(v *vault.Vault) (err error) {
 	return nil
 }
 
+// number gives the callback of a move its number.
+func (db *DB) number(o *moveOp) error {
+	if o.Callback == nil || o.Callback.ID != 0 {
+		return nil
+	}
+	n, err := db.callbacks.take(db)
+	o.Callback.ID = payout.CallbackID(n)
+	return err
+}
+
 func callbackPlace(id payout.OrderID) string { return "callback of order " + id.String() }
 
 // Move moves an order; moved is false when the move was lost. It shares its
 // commit with other callers.
 func (db *DB) Move(m Move) (moved bool, err error) {
 	o := &moveOp{Move: m}
-	if err := o.seal(db.vault); err != nil {
+	if err := cmp.Or(db.number(o), o.seal(db.vault)); err != nil {
 		return false, fmt.Errorf("move %s by %s: %w", place(m.OrderID), m.Event, err)
 	}
 	if err := db.commits.submit(&op{move: o}); err != nil {
@@ -105,7 +116,7 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 				int64(t.ErrorCode), t.ErrorMessage, us(t.EndedAt)})
 		}
 		if c := m.Callback; c != nil {
-			callbacks = append(callbacks, []any{id, c.Receiver, m.callbackURL, us(m.At), us(c.DueAt)})
+			callbacks = append(callbacks, []any{int64(c.ID), id, c.Receiver, m.callbackURL, us(m.At), us(c.DueAt), us(c.LeasedUntil)})
 		}
 		if r := m.Receiver; r != nil {
 			receivers = append(receivers, []any{id, m.params, r.Mask, r.Hash})
@@ -145,8 +156,8 @@ func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks
 		WHERE order_id = $1 AND attempt = $2`, closes); err != nil {
 		return fmt.Errorf("store outcomes: %w", err)
 	}
-	if _, err := tx.each(ctx, `INSERT INTO callbacks (order_id, receiver, url_sealed, attempts, state, created_us, due_us)
-		{{rows $1, $2, $3, 0, 'due', $4, $5}}`, callbacks); err != nil {
+	if _, err := tx.each(ctx, `INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us, leased_us)
+		{{rows $1, $2, $3, $4, 0, 'due', $5, $6, $7}}`, callbacks); err != nil {
 		return fmt.Errorf("store callbacks: %w", err)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 
 const orderColumns = `id, party_id, endpoint_id, group_id, command, type, client_orderid, currency, amount_minor,
 	params_sealed, receiver_mask, receiver_hash, stage, version, gate_position, gate_id, attempts, polls,
-	error_code, error_message, created_us, final_us, expires_us`
+	error_code, error_message, created_us, final_us, expires_us, serial`
 
 // An orderRow is an order as stored, its parameters still sealed.
 type orderRow struct {
@@ -29,7 +29,7 @@ func scanOrder(r rows) (orderRow, error) {
 	)
 	err := r.Scan(&o.ID, &o.PartyID, &o.EndpointID, &o.GroupID, &o.Command, &o.Type, &o.ClientOrderID, &currency,
 		&o.Amount.Minor, &o.params, &o.ReceiverMask, &o.ReceiverHash, &o.Stage, &o.Version, &o.GatePosition, &o.GateID,
-		&o.Attempts, &o.Polls, &o.ErrorCode, &o.ErrorMessage, &created, &final, &expires)
+		&o.Attempts, &o.Polls, &o.ErrorCode, &o.ErrorMessage, &created, &final, &expires, &o.Serial)
 	if err != nil {
 		return o, err
 	}

@@ -36,8 +36,11 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	}
 	// The server gives up a wait for a row before the client gives up the server:
 	// then only the write that wants the row is refused. And it drops the locks of
-	// a node that has gone without a word.
-	for name, value := range map[string]string{"lock_timeout": "3s", "idle_in_transaction_session_timeout": "20s"} {
+	// a node that has gone without a word. All that requests and workers ask is found by
+	// an index (plans_test.go): a plan that was made while a table was small, or before
+	// anything was known of it, must not read it from end to end once it is large.
+	for name, value := range map[string]string{"lock_timeout": "3s", "idle_in_transaction_session_timeout": "20s",
+		"enable_seqscan": "off", "jit": "off"} {
 		if config.ConnConfig.RuntimeParams[name] == "" {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
@@ -191,14 +194,18 @@ func (c *postgresConn) each(ctx context.Context, text string, args [][]any) ([]i
 // noteStored finds the rows that an INSERT has stored again by their keys. Of
 // two with the same key the first was stored.
 func noteStored(found pgx.Rows, keys []int, args [][]any, affected []int64) error {
-	key := make([]any, len(keys))
+	var key []byte
+	var err error
 	first := make(map[string]int, len(args))
 	for n, row := range args {
-		for i, argument := range keys {
-			key[i] = row[argument]
+		key = key[:0]
+		for _, argument := range keys {
+			if key, err = appendKey(key, row[argument]); err != nil {
+				return err
+			}
 		}
-		if _, twice := first[rowKey(key)]; !twice {
-			first[rowKey(key)] = n
+		if _, twice := first[string(key)]; !twice {
+			first[string(key)] = n
 		}
 	}
 	for found.Next() {
@@ -206,7 +213,13 @@ func noteStored(found pgx.Rows, keys []int, args [][]any, affected []int64) erro
 		if err != nil {
 			return err
 		}
-		n, ok := first[rowKey(values)]
+		key = key[:0]
+		for _, value := range values {
+			if key, err = appendKey(key, value); err != nil {
+				return err
+			}
+		}
+		n, ok := first[string(key)]
 		if !ok {
 			return errors.New("the database has stored a row that was not given")
 		}

@@ -123,5 +123,20 @@ func appendColumn[T any](arrays []any, types []string, name string, args [][]any
 	return append(arrays, column), append(types, name), nil
 }
 
-// rowKey is what tells one row of a batch from the others.
-func rowKey(values []any) string { return fmt.Sprint(values...) }
+// appendKey appends a value to the text that tells one row of a batch from the
+// others: each value ends where no other one could go on.
+func appendKey(key []byte, value any) ([]byte, error) {
+	switch v := value.(type) {
+	case int64:
+		key = strconv.AppendInt(key, v, 36)
+	case string:
+		key = append(strconv.AppendInt(key, int64(len(v)), 36), ':')
+		key = append(key, v...)
+	case []byte:
+		key = append(strconv.AppendInt(key, int64(len(v)), 36), ':')
+		key = append(key, v...)
+	default:
+		return nil, fmt.Errorf("a row has a key of type %T", value)
+	}
+	return append(key, ','), nil
+}

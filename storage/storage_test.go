@@ -68,6 +68,7 @@ func TestAcceptedOrderIsReadBackWhole(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		o := order(t, db, "a")
 		r := request(t, db, o)
+		o.Serial = r.Serial
 		accept(t, db, storage.Acceptance{Order: o, Request: r, DueAt: noon, Unique: true})
 		got, err := db.Order(t.Context(), o.ID)
 		if err != nil {

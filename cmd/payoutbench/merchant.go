@@ -111,7 +111,7 @@ func addAll(tx *storage.Tx, merchants []*merchant) error {
 	}
 	gates := make(map[string]payout.GateID)
 	for _, name := range []string{gateWaiting, gatePaying, gateClaims} {
-		if gates[name], err = tx.AddGate(payout.Gate{Name: name, Processor: "simulator", Concurrency: 64, Enabled: name == gatePaying}); err != nil {
+		if gates[name], err = tx.AddGate(payout.Gate{Name: name, Processor: "simulator", Concurrency: 256, Enabled: name == gatePaying}); err != nil {
 			return err
 		}
 	}
