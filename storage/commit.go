@@ -20,6 +20,7 @@ const (
 	batchMax = 256              // writes in one commit
 	patience = time.Millisecond // with writers that may come back
 	waitMost = 5 * time.Second  // for a commit's beginning, before new requests are told ErrBusy
+	endMost  = 30 * time.Second // for the end of one that has begun, before they are told ErrUnknown
 )
 
 // A committer lets writes share commits. A commit costs half a millisecond of
@@ -38,6 +39,7 @@ type committer struct {
 	closed bool
 
 	waitMost atomic.Int64 // nanoseconds that a new request may wait for its commit to begin
+	endMost  atomic.Int64 // nanoseconds that it may then wait for its end
 
 	metrics atomic.Pointer[metrics]
 	tracer  atomic.Pointer[trace.Tracer]
@@ -72,6 +74,7 @@ func (o *op) withdraw() bool { return o.state.CompareAndSwap(opWaiting, opWithdr
 func startCommitter(e engine, v *vault.Vault, workers int) *committer {
 	c := &committer{engine: e, vault: v, queue: make(chan *op, queueMax)}
 	c.waitMost.Store(int64(waitMost))
+	c.endMost.Store(int64(endMost))
 	for range workers {
 		c.done.Go(c.run)
 	}
@@ -91,7 +94,7 @@ func (c *committer) stop() {
 // told at once when the queue is full, or later when their commit has not begun in
 // time, and then nothing of them is stored, now or ever; what the workers have to
 // record waits for its place. Whose commit has begun waits for its end, which alone
-// can tell.
+// can tell; one that hangs is ErrUnknown at last, because it may still be stored.
 func (c *committer) submit(o *op) error {
 	o.done = make(chan error, 1)
 	if err := c.enqueue(o); err != nil {
@@ -111,7 +114,14 @@ func (c *committer) submit(o *op) error {
 		c.metrics.Load().refusedLate()
 		return ErrBusy
 	}
-	return <-o.done
+	most := time.Duration(c.endMost.Load())
+	patience.Reset(most)
+	select {
+	case err := <-o.done:
+		return err
+	case <-patience.C:
+		return fmt.Errorf("%w: its commit has not ended within %s", ErrUnknown, most)
+	}
 }
 
 // LimitWait sets how long a new request may wait for its commit to begin before it

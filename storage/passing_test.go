@@ -48,3 +48,46 @@ func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
 		t.Errorf("afterwards: %+v, %v", a, err)
 	}
 }
+
+// Who is in a commit that hangs at the server waits no longer than his time and is
+// told that nobody knows: it is stored when the server goes on.
+func TestPostgresThatHangsInACommitIsUnknownAtLast(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url+"&lock_timeout=60s")
+	// What is deferred is done by COMMIT itself.
+	for _, statement := range []string{
+		"CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'",
+		"CREATE CONSTRAINT TRIGGER hang AFTER INSERT ON nonces DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hang()",
+	} {
+		if err := storage.Exec(db, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, _, _ := strings.Cut(url, "?")
+	other, err := pgx.Connect(t.Context(), strings.Replace(os.Getenv("PAYOUTD_TEST_POSTGRES"), "/postgres?", before[strings.LastIndexByte(before, '/'):]+"?", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.Background())
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
+		t.Fatal(err)
+	}
+	nonce := storage.Acceptance{Now: time.Now(), Nonce: &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte("a"), Expires: time.Now().Add(time.Hour)}}
+	db.LimitWait(time.Millisecond)
+	storage.LimitEnd(db, 100*time.Millisecond)
+	err = storage.ErrBusy
+	for errors.Is(err, storage.ErrBusy) { // its commit had not begun
+		_, err = db.Accept(nonce)
+	}
+	if !errors.Is(err, storage.ErrUnknown) {
+		t.Errorf("who is in it is told %v", err)
+	}
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
+		t.Fatal(err)
+	}
+	db.LimitWait(time.Minute)
+	storage.LimitEnd(db, time.Minute)
+	if a, err := db.Accept(nonce); err != nil || !a.NonceUsed {
+		t.Errorf("when it has gone on: %+v, %v", a, err)
+	}
+}

@@ -46,6 +46,29 @@ func TestWhatIsToldBusyIsNeverStored(t *testing.T) {
 	}
 }
 
+// A commit that hangs is not waited for without end, and who was in it is never told
+// that it is not stored: it is, as soon as the database goes on.
+func TestCommitThatHangsIsUnknownAtLast(t *testing.T) {
+	db, sick := openSick(t)
+	hangs := make(chan struct{})
+	sick.set(func(e *sickEngine) { e.hangs = hangs })
+	db.LimitWait(time.Millisecond)
+	LimitEnd(db, time.Millisecond)
+	err := ErrBusy
+	for errors.Is(err, ErrBusy) { // its commit had not begun
+		_, err = db.Accept(sickNonce(1))
+	}
+	if !errors.Is(err, ErrUnknown) {
+		t.Errorf("who is in it is told %v", err)
+	}
+	close(hangs)
+	db.LimitWait(time.Minute)
+	LimitEnd(db, time.Minute)
+	if got, err := db.Accept(sickNonce(1)); err != nil || !got.NonceUsed {
+		t.Errorf("when it has gone on: %+v, %v", got, err)
+	}
+}
+
 // What a worker records is not withdrawn: it must be stored.
 func TestWhatWorkersRecordWaitsForItsCommit(t *testing.T) {
 	db, sick := openSick(t)
