@@ -109,6 +109,11 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	} else if n > 0 {
 		log.Info("database migrated", "migrations", n)
 	}
+	if flushed, err := s.db.Flush(ctx); err != nil {
+		return nil, err
+	} else if !flushed {
+		log.Warn("others have the database open: its log was not put into it")
+	}
 	warnOfClocks(ctx, s.db, now, log)
 	if c.SandboxKey != nil {
 		if err := s.openSandbox(ctx, c.SandboxKey); err != nil {

@@ -3,10 +3,14 @@
 package server_test
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +21,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"payout"
 	"payout/server"
@@ -200,8 +205,11 @@ func TestFullDiskIsToldAndRecoveredFrom(t *testing.T) {
 	h.sickened()
 	refused := 0
 	for i := range 20 {
-		if status, _ := h.tell(fmt.Sprint("full-", i)); status == http.StatusServiceUnavailable || status == http.StatusInternalServerError {
+		switch status, retryAfter := h.tell(fmt.Sprint("full-", i)); {
+		case status == http.StatusServiceUnavailable && retryAfter != "":
 			refused++
+		case status != http.StatusOK: // what fits into the log's old room is stored
+			t.Errorf("answered %d, Retry-After %q: it is certain that nothing is stored", status, retryAfter)
 		}
 	}
 	if refused == 0 {
@@ -210,6 +218,115 @@ func TestFullDiskIsToldAndRecoveredFrom(t *testing.T) {
 	check(t, os.Remove(filler.Name()))
 	h.healed()
 	h.paidOnce(c, "before", "full-0", "full-19")
+}
+
+// setImmutable makes the files of a database unwritable, or writable again, for root
+// too and through files that are open already; it reports whether it can.
+func setImmutable(database string, immutable bool) bool {
+	const getFlags, setFlags, immutableFlag = 0x80086601, 0x40086602, 0x10 // FS_IOC_GETFLAGS ..., of 64-bit machines
+	for _, suffix := range []string{"", "-wal"} {
+		file, err := os.Open(database + suffix)
+		if err != nil {
+			return false
+		}
+		var flags uint32
+		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), getFlags, uintptr(unsafe.Pointer(&flags)))
+		if flags |= immutableFlag; !immutable {
+			flags &^= immutableFlag
+		}
+		if errno == 0 {
+			_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), setFlags, uintptr(unsafe.Pointer(&flags)))
+		}
+		file.Close()
+		if errno != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// A disk that takes no writes, or does not say that they have arrived: nothing is
+// accepted, /readyz and the log say so, and when it is well it goes on by itself.
+// Nobody is told meanwhile that there is no such order: it may be there after a crash.
+func TestSickDiskIsToldAndRecoveredFrom(t *testing.T) {
+	t.Parallel()
+	failing := func(sync bool, result int32) func(*testing.T, *storagetest.Disk, bool) {
+		return func(_ *testing.T, disk *storagetest.Disk, sick bool) {
+			if disk.Fail(nil); sick {
+				disk.Fail(func(c storagetest.DiskCall) int32 {
+					if c.Sync == sync {
+						return result
+					}
+					return storagetest.DiskFine
+				})
+			}
+		}
+	}
+	for name, sicken := range map[string]func(*testing.T, *storagetest.Disk, bool){
+		"fsync fails": failing(true, storagetest.DiskUnsynced),
+		"read-only":   failing(false, storagetest.DiskReadOnly),
+		"files that have been made read-only": func(t *testing.T, disk *storagetest.Disk, sick bool) {
+			if !setImmutable(disk.Database(), sick) {
+				t.Skip("files cannot be made immutable here")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, disk := newConfig(t), storagetest.NewDisk(t)
+			c.Database = disk.Database()
+			setUp(t, c)
+			h := start(t, c)
+			h.pay("before", "1234567890")
+			eventually(t, within, "it is paid", func() bool { return h.status("before").Get("status") == "approved" })
+			t.Cleanup(func() { sicken(t, disk, false) })
+			sicken(t, disk, true)
+			if status, _ := h.tell("first"); status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+				t.Errorf("the first one is answered %d", status)
+			}
+			h.sickened()
+			for i := range 5 {
+				if status, retryAfter := h.tell(fmt.Sprint("sick-", i)); status != http.StatusServiceUnavailable || retryAfter == "" {
+					t.Errorf("answered %d, Retry-After %q", status, retryAfter)
+				}
+			}
+			sum := sha1.Sum([]byte(login + "first" + controlKey))
+			if status, reply := h.post("/api/v2/status/39915", "", testKey(), sign.Pair{Name: "login", Value: login},
+				sign.Pair{Name: "client_orderid", Value: "first"}, sign.Pair{Name: "control", Value: hex.EncodeToString(sum[:])}); status != http.StatusServiceUnavailable {
+				t.Errorf("who asks for the order that may be stored is answered %d %v", status, reply)
+			}
+			if !strings.Contains(h.log.String(), "disk I/O error") {
+				t.Error("the log does not say what is wrong")
+			}
+			sicken(t, disk, false)
+			h.healed()
+			h.paidOnce(c, "before", "first", "sick-0", "sick-4")
+		})
+	}
+}
+
+// A disk that does not take what another process has left is a reason not to start.
+func TestSickDiskAtTheStartIsAClearWord(t *testing.T) {
+	t.Parallel()
+	c, disk := newConfig(t), storagetest.NewDisk(t)
+	c.Database = disk.Database()
+	setUp(t, c)
+	open(t, c, func(db *storage.DB) {
+		check(t, db.Writable(t.Context())) // it has left something in the log
+		disk.Fail(func(c storagetest.DiskCall) int32 {
+			if c.Sync {
+				return storagetest.DiskUnsynced
+			}
+			return storagetest.DiskFine
+		})
+		defer disk.Fail(nil)
+		ctx, stop := context.WithCancel(t.Context())
+		err := server.Run(ctx, c, slog.New(slog.NewJSONHandler(new(log), nil)), func(server.Addresses) { stop() })
+		stop()
+		if err == nil || !strings.Contains(err.Error(), "put the log into the database: disk I/O error") {
+			t.Errorf("Run: %v", err)
+		}
+	})
 }
 
 // A hangingProxy stands between the server and PostgreSQL, and can stop passing

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -41,6 +42,8 @@ type sqliteEngine struct {
 	writer  *sql.Conn
 	stmts   map[string]*sql.Stmt // prepared on writer
 	ones    map[string]string    // statements for many rows, and for one
+
+	unsettled atomic.Bool // nobody knows yet whether the last commit is in the log
 
 	prepared sync.Map // string to *sql.Stmt, prepared on read
 }
@@ -123,6 +126,14 @@ func (e *sqliteEngine) check(ctx context.Context) error {
 	return nil
 }
 
+func (e *sqliteEngine) flush(ctx context.Context) (bool, error) {
+	var busy, frames, flushed int
+	if err := e.read.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &flushed); err != nil {
+		return false, fmt.Errorf("put the log into the database: %w", err)
+	}
+	return busy == 0, nil
+}
+
 func (e *sqliteEngine) ping(ctx context.Context) error { return e.read.PingContext(ctx) }
 
 func (e *sqliteEngine) close() error {
@@ -180,15 +191,42 @@ func (e *sqliteEngine) begin() (conn, context.Context, error) {
 		e.writer = writer
 	}
 	c := &sqliteConn{e: e}
-	if _, err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	err := e.settle(ctx)
+	if err == nil {
+		_, err = c.exec(ctx, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
 		c.rollback()
 		return nil, nil, err
 	}
 	return c, ctx, nil
 }
 
+// settle makes it certain that a commit which the disk has failed is not stored.
+// SQLite has forgotten it, but its frames may stand in the log, and whoever reads
+// the log after a crash would find them. The next commit stands in their place: once
+// that is on disk, they are gone.
+func (e *sqliteEngine) settle(ctx context.Context) error {
+	if !e.unsettled.Load() {
+		return nil
+	}
+	// It changes nothing, and SQLite writes the page nevertheless.
+	if _, err := e.writer.ExecContext(ctx, "PRAGMA user_version = 0"); err != nil {
+		return fmt.Errorf("%w: %w", errUnsettled, err)
+	}
+	e.unsettled.Store(false)
+	return nil
+}
+
+// errUnsettled says that the disk has failed a commit, and has taken none since.
+var errUnsettled = errors.New("a commit has failed on the disk, and none has succeeded since")
+
 // refused is true of what SQLite itself found wrong with a statement. An error
-// of the disk at a commit is not among them: the frames may be in the log.
+// of the disk at a commit is not among them: the frames may be in the log. A full
+// disk is: SQLite says so when a frame could not be written, and a log in which a
+// frame of a commit is missing does not have the commit. (It would also say so of
+// frames that pad the log after the commit, but writes none where, as on every file
+// of ours, a write spares its neighbours: SQLITE_IOCAP_POWERSAFE_OVERWRITE.)
 func (e *sqliteEngine) refused(err error) bool {
 	var code interface{ Code() int }
 	if !errors.As(err, &code) {
@@ -196,7 +234,7 @@ func (e *sqliteEngine) refused(err error) bool {
 	}
 	switch code.Code() & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE,
-		sqlite3.SQLITE_ERROR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY:
+		sqlite3.SQLITE_ERROR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL:
 		return true
 	}
 	return false
@@ -205,14 +243,14 @@ func (e *sqliteEngine) refused(err error) bool {
 // again is never true: one transaction writes at a time.
 func (e *sqliteEngine) again(error) bool { return false }
 
-// passes is true of a file that others hold, or that takes no writes.
+// passes is true of a file that others hold, or that takes no writes, and of a full disk.
 func (e *sqliteEngine) passes(err error) bool {
 	var code interface{ Code() int }
 	if !errors.As(err, &code) {
 		return false
 	}
 	switch code.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL:
 		return true
 	}
 	return false
@@ -289,6 +327,9 @@ func (c *sqliteConn) changeKey(context.Context) error { return nil }
 func (c *sqliteConn) commit(ctx context.Context) error {
 	_, err := c.exec(ctx, "COMMIT")
 	if err != nil {
+		if !c.e.refused(err) {
+			c.e.unsettled.Store(true)
+		}
 		return err // rollback follows
 	}
 	c.done = true
@@ -311,7 +352,12 @@ func (e *sqliteEngine) reader() querier { return sqliteReader{e} }
 
 type sqliteReader struct{ e *sqliteEngine }
 
+// query answers nothing while a commit is unsettled: it could say "not found" of an
+// order that is there after the next crash.
 func (r sqliteReader) query(ctx context.Context, text string, args ...any) (rows, error) {
+	if r.e.unsettled.Load() {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, errUnsettled)
+	}
 	s, ok := r.e.prepared.Load(text)
 	if !ok {
 		fresh, err := r.e.read.PrepareContext(ctx, sqliteDialect.sql(text))
