@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"payout"
 )
@@ -19,10 +20,12 @@ const (
 // it when the process ends is skipped: numbers are never repeated.
 type block struct {
 	name      string
+	hurried   bool // who takes numbers is a new request, which does not wait without end
 	mu        sync.Mutex
 	next, end int64
-	size      int64  // of the block to be fetched; 0 is blockFirst
-	fetch     *fetch // under way, or nil
+	size      int64          // of the block to be fetched; 0 is blockFirst
+	fetch     *fetch         // under way, or nil
+	fetching  sync.WaitGroup // who gave up waiting does not end the fetch
 }
 
 // A fetch takes the next block from the database, for all who wait: when the
@@ -32,6 +35,8 @@ type fetch struct {
 	err  error // valid when done is closed
 }
 
+// take waits for a block as long as the database takes; a number for a new request
+// has a limit, as its commit has.
 func (b *block) take(db *DB) (int64, error) {
 	for {
 		n, wait, mine := b.try()
@@ -39,12 +44,30 @@ func (b *block) take(db *DB) (int64, error) {
 		case wait == nil:
 			return n, nil
 		case mine:
-			b.finish(wait, db)
+			b.fetching.Go(func() { b.finish(wait, db) })
 		}
-		<-wait.done
+		if !b.await(wait, db) {
+			return 0, fmt.Errorf("%w: it has given no %s numbers in time", ErrUnavailable, b.name)
+		}
 		if wait.err != nil { // whatever became of the block: nobody has a number of it
 			return 0, fmt.Errorf("%w: take %s numbers: %v", ErrUnavailable, b.name, wait.err)
 		}
+	}
+}
+
+// await reports whether the fetch has ended in time.
+func (b *block) await(f *fetch, db *DB) bool {
+	if !b.hurried {
+		<-f.done
+		return true
+	}
+	patience := time.NewTimer(time.Duration(db.commits.waitMost.Load()))
+	defer patience.Stop()
+	select {
+	case <-f.done:
+		return true
+	case <-patience.C:
+		return false
 	}
 }
 

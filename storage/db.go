@@ -71,8 +71,8 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	if err := db.engine.ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), db.engine.close())
 	}
-	db.serials = block{name: "serial"}
-	db.orders = block{name: "order"}
+	db.serials = block{name: "serial", hurried: true}
+	db.orders = block{name: "order", hurried: true}
 	db.callbacks = block{name: "callback"}
 	db.commits = startCommitter(db.engine, v, committers)
 	return db, nil
@@ -82,6 +82,9 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 // be called after it.
 func (db *DB) Close() error {
 	db.commits.stop()
+	for _, b := range []*block{&db.serials, &db.orders, &db.callbacks} {
+		b.fetching.Wait()
+	}
 	return db.engine.close()
 }
 

@@ -186,3 +186,35 @@ func TestFlushEmptiesTheLog(t *testing.T) {
 	}
 	disk.Fail(nil)
 }
+
+// Every request needs a serial-number, and some a new block of them: while the
+// database hangs they are sent away as late as those who wait for their commit.
+func TestWhoNeedsNumbersOfAHangingDatabaseIsSentAway(t *testing.T) {
+	disk := storagetest.NewDisk(t)
+	db := storagetest.Open(t, disk.Database())
+	goOn := make(chan struct{})
+	disk.Fail(func(c storagetest.DiskCall) int32 {
+		if c.InLog() && c.Sync {
+			<-goOn
+		}
+		return storagetest.DiskFine
+	})
+	db.LimitWait(time.Millisecond)
+	for range 2 {
+		if n, err := db.NextSerial(); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("while it hangs: %s, %v", n, err)
+		}
+		if n, err := db.NextOrderID(); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("while it hangs: %s, %v", n, err)
+		}
+	}
+	close(goOn)
+	db.LimitWait(time.Minute)
+	first, err := db.NextSerial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := db.NextSerial(); err != nil || second == first {
+		t.Errorf("then: %s and %s, %v", first, second, err)
+	}
+}
