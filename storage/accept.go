@@ -245,7 +245,9 @@ func (db *DB) requests(ctx context.Context, and string, args ...any) ([]payout.R
 
 // ForgetNonces deletes those of the limit oldest nonces that have expired, and
 // tells how many it were. A nonce expires at most a window later than others of
-// its timestamp, so what is left at the beginning does not stay long.
+// its timestamp, so what is left at the beginning does not stay long. Where nodes
+// share them, one whose clock has jumped ahead forgets no more than the database's
+// clock allows: the other nodes would take the same requests again.
 func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	var last Nonce
 	err = readAll(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last.Timestamp, &last.PartyID, &last.Hash) },
@@ -256,8 +258,14 @@ func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	if last.Hash == nil {
 		return 0, nil
 	}
+	expired := tx.Now
+	if there, err := tx.db.clock(tx.ctx, tx.conn); err != nil {
+		return 0, err
+	} else if !there.IsZero() && there.Before(expired) {
+		expired = there
+	}
 	deleted, err = tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (timestamp_s, party_id, nonce) <= ($1, $2, $3) AND expires_us <= $4`,
-		last.Timestamp, int64(last.PartyID), last.Hash, us(tx.Now))
+		last.Timestamp, int64(last.PartyID), last.Hash, us(expired))
 	if err != nil {
 		return 0, fmt.Errorf("forget nonces: %w", err)
 	}

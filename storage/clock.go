@@ -9,11 +9,15 @@ import (
 // Clock tells what time it is at the database server; zero for SQLite, which
 // has no clock of its own.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
-	if _, ok := db.engine.(*postgresEngine); !ok {
+	return db.clock(ctx, db.engine.reader())
+}
+
+func (db *DB) clock(ctx context.Context, q querier) (time.Time, error) {
+	if !db.Shared() {
 		return time.Time{}, nil
 	}
 	var at int64
-	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&at) },
+	err := readOne(ctx, q, func(r rows) error { return r.Scan(&at) },
 		"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT")
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the clock of the database: %w", err)
