@@ -151,11 +151,11 @@ func (g *Gateway) deliver(c payout.Callback, known *Standing) error {
 // unless it is known.
 func (g *Gateway) message(ctx context.Context, id payout.OrderID, known *Standing) (callback.Message, error) {
 	if known == nil {
-		order, err := g.DB.Order(ctx, id)
+		found, err := g.DB.Standing(ctx, g.Now(), id)
 		if err != nil {
 			return callback.Message{}, err
 		}
-		s, err := g.StandingOf(ctx, order)
+		s, err := g.standing(found)
 		if err != nil {
 			return callback.Message{}, err
 		}

@@ -17,10 +17,11 @@ func (g *Gateway) CreateCardRef(ctx context.Context, c *Call, r *spec.Request) (
 	if err := g.ownEndpoint(g.Directory(), c); err != nil {
 		return payout.CardRef{}, nil, err
 	}
-	order, err := g.findOrder(ctx, c.Party, r)
+	found, err := g.findOrder(ctx, c.Party, r)
 	if err != nil {
 		return payout.CardRef{}, nil, err
 	}
+	order := found.Order
 	switch {
 	case order.Archived:
 		return payout.CardRef{}, nil, &payout.Error{Code: payout.CodeOrderArchived}

@@ -213,10 +213,11 @@ func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*pay
 		return nil, err
 	}
 	for {
-		order, err := g.findOrder(ctx, c.Party, r)
+		found, err := g.findOrder(ctx, c.Party, r)
 		if err != nil {
 			return nil, err
 		}
+		order := found.Order
 		paid, err := g.payable(ctx, order)
 		if err != nil {
 			return nil, err

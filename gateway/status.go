@@ -28,14 +28,14 @@ func (g *Gateway) Status(ctx context.Context, c *Call, r *spec.Request) (Standin
 	if err := g.ownEndpoint(g.Directory(), c); err != nil {
 		return Standing{}, err
 	}
-	order, err := g.findOrder(ctx, c.Party, r)
+	found, err := g.findOrder(ctx, c.Party, r)
 	if err != nil {
 		return Standing{}, err
 	}
-	if err := g.belongs(ctx, r, order); err != nil {
+	if err := g.belongs(ctx, r, found.Order); err != nil {
 		return Standing{}, err
 	}
-	return g.StandingOf(ctx, order)
+	return g.standing(found)
 }
 
 // belongs checks by-request-sn: the request must be one that made or paid the
@@ -61,55 +61,64 @@ func (g *Gateway) belongs(ctx context.Context, r *spec.Request, order *payout.Or
 
 // findOrder finds the party's order by client_orderid and, when given, orderid.
 // An order of another party is as unknown as one that does not exist.
-func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, r *spec.Request) (*payout.Order, error) {
-	unknown := &payout.Error{Code: payout.CodeOrderUnknown}
+func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, r *spec.Request) (storage.Standing, error) {
+	none, unknown := storage.Standing{}, &payout.Error{Code: payout.CodeOrderUnknown}
 	clientOrderID := r.Text(spec.ClientOrderID)
 	text := r.Text(spec.OrderNumber)
 	if text == "" {
-		found, err := g.DB.OrdersByClientID(ctx, party.ID, clientOrderID, 2)
+		found, err := g.DB.StandingsByClientID(ctx, g.Now(), party.ID, clientOrderID, 2)
 		switch {
 		case err != nil:
-			return nil, err
+			return none, err
 		case len(found) == 0:
-			return nil, unknown
+			return none, unknown
 		case len(found) > 1:
-			return nil, &payout.Error{Code: payout.CodeOrderNotUnique, Param: spec.OrderNumber.Name}
+			return none, &payout.Error{Code: payout.CodeOrderNotUnique, Param: spec.OrderNumber.Name}
 		}
 		return found[0], nil
 	}
 	id, err := payout.ParseOrderID(text)
 	if err != nil {
-		return nil, payout.Errorf(payout.CodeFormat, spec.OrderNumber.Name, "it %s", err)
+		return none, payout.Errorf(payout.CodeFormat, spec.OrderNumber.Name, "it %s", err)
 	}
-	order, err := g.DB.Order(ctx, id)
+	found, err := g.DB.Standing(ctx, g.Now(), id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, unknown
+		return none, unknown
 	}
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	if order.PartyID != party.ID || order.ClientOrderID != clientOrderID {
-		return nil, unknown
+	if found.Order.PartyID != party.ID || found.Order.ClientOrderID != clientOrderID {
+		return none, unknown
 	}
-	return order, nil
+	return found, nil
 }
 
 // StandingOf tells where an order stands.
 func (g *Gateway) StandingOf(ctx context.Context, order *payout.Order) (Standing, error) {
-	s := Standing{Order: order, Gate: g.Directory().Gates[order.GateID]}
 	transactions, err := g.DB.Transactions(ctx, order.ID)
 	if err != nil {
-		return s, err
+		return Standing{}, err
 	}
+	found := storage.Standing{Order: order}
 	if n := len(transactions); n > 0 {
-		s.Transaction = &transactions[n-1]
-		s.Gate = g.Directory().Gates[s.Transaction.GateID]
+		found.Latest = &transactions[n-1]
 	}
-	if s.Receipt, err = g.receiptID(order.ID); err != nil {
+	return g.standing(found)
+}
+
+// standing adds to what is stored what follows from it.
+func (g *Gateway) standing(found storage.Standing) (Standing, error) {
+	s := Standing{Order: found.Order, Transaction: found.Latest, Gate: g.Directory().Gates[found.Order.GateID]}
+	if found.Latest != nil {
+		s.Gate = g.Directory().Gates[found.Latest.GateID]
+	}
+	var err error
+	if s.Receipt, err = g.receiptID(s.Order.ID); err != nil {
 		return s, err
 	}
-	if card := order.Card(); card != "" {
-		s.Card, err = g.uniqueCard(order.PartyID, card)
+	if card := s.Order.Card(); card != "" {
+		s.Card, err = g.uniqueCard(s.Order.PartyID, card)
 	}
 	return s, err
 }

@@ -44,6 +44,7 @@ type DB struct {
 	serials   block
 	orders    block
 	callbacks block
+	ended     *endedOrders
 	probing   sync.Mutex // guards probe
 	probe     *probe     // the write of Writable that is under way, or nil
 
@@ -53,7 +54,7 @@ type DB struct {
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
-	db := &DB{vault: v, probeName: "probe-" + rand.Text()}
+	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
 	committers := 1
 	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
 		e, err := openPostgres(ctx, database)

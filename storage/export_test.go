@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"payout"
 	"payout/vault"
 )
 
@@ -175,3 +176,19 @@ func Connections(db *DB) int64 { return db.engine.(*postgresEngine).pool.Stat().
 
 // Refused tells what PostgreSQL's engine takes for the server's own refusal.
 func Refused(err error) bool { return new(postgresEngine).refused(err) }
+
+// EndedLife is how long a final order is remembered.
+const EndedLife = endedLife
+
+// Remembers reports whether an order would be read from memory.
+func Remembers(db *DB, now time.Time, id payout.OrderID) bool {
+	_, ok := db.remembered(now, id)
+	return ok
+}
+
+// Spoil makes what is remembered of an order unreadable.
+func Spoil(db *DB, id payout.OrderID) {
+	row, _ := db.ended.Peek(id)
+	row.order.params = []byte("spoiled")
+	db.ended.Add(id, row)
+}

@@ -21,15 +21,16 @@ type orderRow struct {
 	err    error // the row holds what cannot be
 }
 
-func scanOrder(r rows) (orderRow, error) {
+// scanOrder reads the columns of an order, and more that follow them.
+func scanOrder(r rows, more ...any) (orderRow, error) {
 	var (
 		o                       orderRow
 		currency                string
 		created, final, expires int64
 	)
-	err := r.Scan(&o.ID, &o.PartyID, &o.EndpointID, &o.GroupID, &o.Command, &o.Type, &o.ClientOrderID, &currency,
+	err := r.Scan(append([]any{&o.ID, &o.PartyID, &o.EndpointID, &o.GroupID, &o.Command, &o.Type, &o.ClientOrderID, &currency,
 		&o.Amount.Minor, &o.params, &o.ReceiverMask, &o.ReceiverHash, &o.Stage, &o.Version, &o.GatePosition, &o.GateID,
-		&o.Attempts, &o.Polls, &o.ErrorCode, &o.ErrorMessage, &created, &final, &expires, &o.Serial)
+		&o.Attempts, &o.Polls, &o.ErrorCode, &o.ErrorMessage, &created, &final, &expires, &o.Serial}, more...)...)
 	if err != nil {
 		return o, err
 	}

@@ -269,6 +269,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	must(db.CountByStage(ctx))
 	must(db.Order(ctx, id))
 	must(db.OrdersByClientID(ctx, 1, "plans", 2))
+	must(db.StandingsByClientID(ctx, noon, 1, "plans", 2))
 	must(db.OrdersByReceiver(ctx, []byte{1, 2}, 1))
 	must(db.LatestOrders(ctx, "", 1))
 	must(db.Requests(ctx, id))
