@@ -17,7 +17,7 @@ func (g *Gateway) CreateCardRef(ctx context.Context, c *Call, r *spec.Request) (
 	if err := g.ownEndpoint(g.Directory(), c); err != nil {
 		return payout.CardRef{}, nil, err
 	}
-	found, err := g.findOrder(ctx, c.Party, r)
+	found, err := g.findOrder(ctx, c.Party, r, g.DB.Standing)
 	if err != nil {
 		return payout.CardRef{}, nil, err
 	}

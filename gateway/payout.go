@@ -213,7 +213,7 @@ func (g *Gateway) PayoutPay(ctx context.Context, c *Call, r *spec.Request) (*pay
 		return nil, err
 	}
 	for {
-		found, err := g.findOrder(ctx, c.Party, r)
+		found, err := g.findOrder(ctx, c.Party, r, g.DB.Standing)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"time"
 
 	"payout"
 	"payout/spec"
@@ -28,7 +29,11 @@ func (g *Gateway) Status(ctx context.Context, c *Call, r *spec.Request) (Standin
 	if err := g.ownEndpoint(g.Directory(), c); err != nil {
 		return Standing{}, err
 	}
-	found, err := g.findOrder(ctx, c.Party, r)
+	read := g.DB.RecentStanding
+	if r.Text(spec.ByRequestSN) != "" {
+		read = g.DB.Standing // the order's requests have gone when it is archived
+	}
+	found, err := g.findOrder(ctx, c.Party, r, read)
 	if err != nil {
 		return Standing{}, err
 	}
@@ -59,9 +64,12 @@ func (g *Gateway) belongs(ctx context.Context, r *spec.Request, order *payout.Or
 	return err
 }
 
+// A standingReader reads where an order stands, by its id.
+type standingReader func(ctx context.Context, now time.Time, id payout.OrderID) (storage.Standing, error)
+
 // findOrder finds the party's order by client_orderid and, when given, orderid.
 // An order of another party is as unknown as one that does not exist.
-func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, r *spec.Request) (storage.Standing, error) {
+func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, r *spec.Request, read standingReader) (storage.Standing, error) {
 	none, unknown := storage.Standing{}, &payout.Error{Code: payout.CodeOrderUnknown}
 	clientOrderID := r.Text(spec.ClientOrderID)
 	text := r.Text(spec.OrderNumber)
@@ -81,7 +89,7 @@ func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, 
 	if err != nil {
 		return none, payout.Errorf(payout.CodeFormat, spec.OrderNumber.Name, "it %s", err)
 	}
-	found, err := g.DB.Standing(ctx, g.Now(), id)
+	found, err := read(ctx, g.Now(), id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return none, unknown
 	}

@@ -58,9 +58,6 @@ func scanStanding(r rows) (s standingRow, err error) {
 
 // Standing reads where an order stands, by its id.
 func (db *DB) Standing(ctx context.Context, now time.Time, id payout.OrderID) (Standing, error) {
-	if s, ok := db.remembered(now, id); ok {
-		return s, nil
-	}
 	found, err := db.standings(ctx, now, "o.id = $1", int64(id))
 	switch {
 	case err != nil:
@@ -69,6 +66,15 @@ func (db *DB) Standing(ctx context.Context, now time.Time, id payout.OrderID) (S
 		return Standing{}, ErrNotFound
 	}
 	return found[0], nil
+}
+
+// RecentStanding is Standing, but an order that has ended may come from memory: that
+// it was archived in the last minutes does not show.
+func (db *DB) RecentStanding(ctx context.Context, now time.Time, id payout.OrderID) (Standing, error) {
+	if s, ok := db.remembered(now, id); ok {
+		return s, nil
+	}
+	return db.Standing(ctx, now, id)
 }
 
 // remembered is where a final order stands that was read a short while ago. What was

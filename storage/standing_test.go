@@ -28,6 +28,15 @@ func agrees(t *testing.T, db *storage.DB, o *payout.Order) storage.Standing {
 	if n := len(transactions); n > 0 {
 		want.Latest = &transactions[n-1]
 	}
+	for range 2 {
+		got, err := db.RecentStanding(t.Context(), noon, o.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("recent at %s: %s", order.Stage, diff)
+		}
+	}
 	got, err := db.Standing(t.Context(), noon, o.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +78,10 @@ func TestStandingIsTheOrderAndItsLatestTransaction(t *testing.T) {
 		if !o.Stage.Final() {
 			t.Fatalf("the order ended as %s", o.Stage)
 		}
-		got := agrees(t, db, o) // from memory
+		got, err := db.RecentStanding(t.Context(), noon, o.ID) // from memory
+		if err != nil {
+			t.Fatal(err)
+		}
 		got.Order.Params["purpose"], got.Latest.RRN = "changed", "changed"
 		agrees(t, db, o)
 		if _, err := db.Standing(t.Context(), noon, o.ID+1); !errors.Is(err, storage.ErrNotFound) {
