@@ -21,9 +21,9 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
 		var claimed int
-		var byDue bool
+		var p portion
 		err := g.guarded(func() (err error) {
-			claimed, byDue, err = g.courierClaims(ctx, c)
+			claimed, p, err = g.courierClaims(ctx, c)
 			return err
 		})
 		switch {
@@ -33,21 +33,20 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 			failures++
 			continue
 		case claimed == 0:
-			g.idleCallbacks(ctx, c.slots.freed, byDue)
+			g.idleCallbacks(ctx, c, p)
 		}
 		failures = 0
 	}
 }
 
 // courierClaims claims a portion of the due callbacks and begins their deliveries.
-// byDue tells that it left nothing: the next claim is for what becomes due.
-func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, byDue bool, err error) {
-	p := c.portion()
+func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, p portion, err error) {
+	p = c.portion()
 	taken := p.most
 	defer func() { c.slots.giveBack(taken) }()
 	found, err := g.claimCallbacks(ctx, p)
 	if err != nil {
-		return 0, false, err
+		return 0, p, err
 	}
 	c.found(p, found)
 	for _, due := range found {
@@ -55,7 +54,7 @@ func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, b
 		taken--
 		c.slots.use(func() { g.deliverSeated(c, due, nil) })
 	}
-	return len(found), p.most > 0 && len(p.busy) == 0, nil
+	return len(found), p, nil
 }
 
 // deliverSeated delivers a callback that has a slot of the courier.
@@ -91,11 +90,18 @@ func (g *Gateway) claimCallbacks(ctx context.Context, p portion) ([]payout.Callb
 	return g.DB.ClaimCallbacks(now, g.Settings.deliveryLease(), p.most, p.each, p.busy)
 }
 
-// idleCallbacks waits until there may be something to deliver.
-func (g *Gateway) idleCallbacks(ctx context.Context, freed <-chan struct{}, byDue bool) {
+// idleCallbacks waits until there may be something to claim, after a portion of which
+// nothing was found: a callback became due, a slot became free when none was, a
+// receiver is busy no more, or a while has passed.
+func (g *Gateway) idleCallbacks(ctx context.Context, c *courier, p portion) {
 	wait := idleMost
-	if byDue {
-		freed = nil
+	var freed <-chan struct{}
+	switch {
+	case p.most == 0:
+		freed = c.slots.freed
+	case len(p.busy) > 0:
+		freed = c.eased // what is due for the busy ones would hide what becomes due
+	default:
 		if due, err := g.DB.NextCallbackDue(ctx); err == nil && !due.IsZero() {
 			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
 		}

@@ -12,8 +12,9 @@ import (
 // why).
 type courier struct {
 	slots *slots
-	most  int // deliveries at once
-	each  int // of them to one receiver
+	most  int           // deliveries at once
+	each  int           // of them to one receiver
+	eased chan struct{} // signalled when a receiver has ceased to be busy
 
 	mu       sync.Mutex
 	underWay map[string]int // deliveries, by receiver
@@ -25,7 +26,7 @@ type courier struct {
 
 func newCourier(s Settings) *courier {
 	return &courier{slots: newSlots(), most: or(s.CallbackConcurrency, 512), each: or(s.CallbackPerReceiver, 32),
-		underWay: make(map[string]int)}
+		eased: make(chan struct{}, 1), underWay: make(map[string]int)}
 }
 
 // half is how many callbacks of one receiver are claimed at once; as many of its share
@@ -65,16 +66,27 @@ func (c *courier) claimed(receiver string) {
 func (c *courier) ended(receiver string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	was := c.busy(receiver)
 	if c.underWay[receiver]--; c.underWay[receiver] == 0 {
 		delete(c.underWay, receiver)
 	}
+	if was && !c.busy(receiver) {
+		select {
+		case c.eased <- struct{}{}:
+		default: // it has been signalled already
+		}
+	}
 }
+
+// busy reports whether what is claimed at once could be more than is left of a
+// receiver's share.
+func (c *courier) busy(receiver string) bool { return c.underWay[receiver] > c.each-c.half() }
 
 // A portion says how much may be claimed.
 type portion struct {
 	most int      // callbacks; as many slots are taken
 	each int      // callbacks of one receiver
-	busy []string // receivers that must not get more: their share would not do
+	busy []string // receivers that must not get more
 }
 
 // portion tells how much may be claimed, and takes the slots for it.
@@ -82,8 +94,8 @@ func (c *courier) portion() portion {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := portion{most: c.slots.take(claimMost, c.most), each: c.half()}
-	for receiver, n := range c.underWay {
-		if n > c.each-p.each {
+	for receiver := range c.underWay {
+		if c.busy(receiver) {
 			p.busy = append(p.busy, receiver)
 		}
 	}

@@ -108,6 +108,30 @@ func TestCourierKnowsNothingOfABusyReceiver(t *testing.T) {
 	}
 }
 
+func TestCourierIsToldWhenAReceiverIsBusyNoMore(t *testing.T) {
+	c := newCourier(Settings{CallbackPerReceiver: 4})
+	eased := func() bool {
+		select {
+		case <-c.eased:
+			return true
+		default:
+			return false
+		}
+	}
+	for range 4 {
+		c.claimed("a") // busy with three
+	}
+	if c.ended("a"); eased() {
+		t.Error("told while the receiver is busy")
+	}
+	if c.ended("a"); !eased() {
+		t.Error("not told when it is busy no more")
+	}
+	if c.ended("a"); eased() {
+		t.Error("told again")
+	}
+}
+
 func TestCourierHasItsMostAtOnce(t *testing.T) {
 	c := newCourier(Settings{CallbackConcurrency: 2})
 	c.claims()

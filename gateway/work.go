@@ -401,10 +401,10 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 	if err := g.ends(m, o); err != nil {
 		return false, err
 	}
-	courier := g.takeDelivery(m.Callback)
+	c := g.takeDelivery(m.Callback)
 	defer func() {
-		if courier != nil && !moved {
-			courier.leave(m.Callback.Receiver)
+		if c != nil && !moved {
+			c.leave(m.Callback.Receiver)
 		}
 	}()
 	moved, err = g.DB.Move(*m)
@@ -414,9 +414,9 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 	g.Metrics.finished(o, m.To, m.At)
 	g.Log.Info("order is final", "order", o.ID, "stage", m.To, "error_code", int(m.ErrorCode))
 	switch {
-	case courier != nil:
+	case c != nil:
 		known := g.endOf(m, o)
-		courier.slots.use(func() { g.deliverSeated(courier, *m.Callback, known) })
+		c.slots.use(func() { g.deliverSeated(c, *m.Callback, known) })
 	case m.Callback != nil:
 		g.wakeCallbacks()
 	}
