@@ -58,3 +58,30 @@ func (g *Gateway) NextDue(ctx context.Context) (time.Time, error) {
 	}
 	return next, nil
 }
+
+const (
+	hastenEvery = time.Minute
+	hastenMost  = 1000 // orders of a gate in one transaction
+)
+
+// Hasten mends what a clock that was ahead has left behind: an order that is to be
+// worked on much later than any worker puts it off. Run does it each minute.
+func (g *Gateway) Hasten(ctx context.Context) error {
+	now := g.Now()
+	never := now.Add(2 * max(g.Settings.pollMost(), g.Settings.lease()))
+	for id := range g.Directory().Gates {
+		var hastened int64
+		err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
+			hastened, err = tx.Hasten(id, never, hastenMost)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if hastened > 0 {
+			g.Log.Warn("orders were put off to a time that no worker means; a clock was ahead", "gate", id, "orders", hastened)
+			g.wake(id)
+		}
+	}
+	return nil
+}

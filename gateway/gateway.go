@@ -80,6 +80,7 @@ func or[T comparable](value, fallback T) T {
 func (s Settings) railTimeout() time.Duration     { return or(s.RailTimeout, time.Minute) }
 func (s Settings) confirmWithin() time.Duration   { return or(s.ConfirmWithin, 24*time.Hour) }
 func (s Settings) formWithin() time.Duration      { return or(s.FormWithin, 30*time.Minute) }
+func (s Settings) pollMost() time.Duration        { return or(s.PollMost, 5*time.Minute) }
 func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout, 30*time.Second) }
 
 // deliveryLease is how long a claimed callback belongs to its courier: longer than a
@@ -128,6 +129,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	workers.Go(func() {
 		g.every(ctx, time.Minute, "wipe card codes", func(context.Context) error { g.codes.sweep(g.Now()); return nil })
 	})
+	workers.Go(func() { g.every(ctx, hastenEvery, "hasten orders", g.Hasten) })
 	workers.Go(func() { g.every(ctx, journalSweep, "forget journal", g.forgetJournal) })
 	workers.Go(func() { g.runJournal(ctx) })
 	workers.Go(func() { g.runCallbacks(ctx) })

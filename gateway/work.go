@@ -459,8 +459,7 @@ func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
 // postpone has an unmoved order asked about again, later each time, but not
 // after limit when that is set.
 func (g *Gateway) postpone(o *payout.Order, limit time.Time) error {
-	most := or(g.Settings.PollMost, 5*time.Minute)
-	due := g.Now().Add(g.backoff(or(g.Settings.PollFirst, time.Second), most, o.Polls))
+	due := g.Now().Add(g.backoff(or(g.Settings.PollFirst, time.Second), g.Settings.pollMost(), o.Polls))
 	if !limit.IsZero() && due.After(limit) {
 		due = limit
 	}

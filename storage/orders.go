@@ -213,6 +213,20 @@ func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease 
 	return claimed, nil
 }
 
+// Hasten makes orders of a gate due that are to be worked on only after a time that
+// no worker can have meant, and tells how many it were, at most limit. Orders that wait
+// for people, or for their expiry, are left alone.
+func (tx *Tx) Hasten(gate payout.GateID, after time.Time, limit int) (int64, error) {
+	n, err := tx.conn.exec(tx.ctx, `UPDATE orders SET due_us = $1 WHERE id IN (
+			SELECT id FROM orders WHERE gate_id = $2 AND due_us > $3 AND due_us > 0
+				AND (stage = 'starting' OR stage = 'sending' OR stage = 'pending' OR stage = 'doubtful')
+			ORDER BY due_us LIMIT $4 {{skip locked}})`, us(tx.Now), int64(gate), us(after), int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("hasten orders: %w", err)
+	}
+	return n, nil
+}
+
 // NextDue tells when ClaimOrders will find the next order; zero for never.
 func (db *DB) NextDue(ctx context.Context, gate payout.GateID, which Which) (time.Time, error) {
 	var due int64

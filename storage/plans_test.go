@@ -298,6 +298,9 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 		if _, err := tx.ForgetNonces(100); err != nil {
 			return err
 		}
+		if _, err := tx.Hasten(7, noon, 100); err != nil {
+			return err
+		}
 		if err := tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1}); err != nil {
 			return err
 		}
