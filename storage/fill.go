@@ -89,7 +89,23 @@ func (db *DB) Fill(ctx context.Context, n int64, order func(i int64, id payout.O
 		})
 	}
 	wait.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return db.settleDown(ctx)
+}
+
+// settleDown does at once what PostgreSQL would do by itself in the next minutes, while
+// something is measured.
+func (db *DB) settleDown(ctx context.Context) error {
+	e, ok := db.engine.(*postgresEngine)
+	if !ok {
+		return nil
+	}
+	if _, err := e.pool.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
+		return fmt.Errorf("fill: %w", err)
+	}
+	return nil
 }
 
 // numbers are the first ones of those that Fill gives.
