@@ -28,7 +28,7 @@ type standingRow struct {
 // minutes after it: its row is kept in memory, sealed as it is. What may change is
 // where it is stored (payoutd archive) and under which key.
 const (
-	endedMost = 10_000           // rows, of about 1 KiB
+	endedMost = 20_000           // rows, of about 1 KiB
 	endedLife = 10 * time.Minute // of a row
 )
 
