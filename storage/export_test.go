@@ -53,6 +53,20 @@ func Lock(t *testing.T, db *DB, table string) (func(), error) {
 	return c.rollback, nil
 }
 
+// Each runs a statement for many rows in a transaction of its own.
+func Each(db *DB, text string, args [][]any) ([]int64, error) {
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return nil, err
+	}
+	defer c.rollback()
+	affected, err := c.each(ctx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	return affected, commit(ctx, db.engine, c)
+}
+
 // Exec runs a statement, for the tests of migrations.
 func Exec(db *DB, text string, args ...any) error {
 	c, ctx, err := begin(db.engine)

@@ -14,7 +14,7 @@ import (
 //	UPDATE t SET b = $2 {{from rows}} WHERE a = $1
 //	DELETE FROM t {{using rows}} WHERE a = $1
 //
-// SQLite runs it once for each row: a statement costs it microseconds. PostgreSQL
+// SQLite runs it once for each row, but inserts several rows at a time. PostgreSQL
 // runs it once for all of them, given as arrays, which is several times faster
 // than as many statements, even in one round trip. {{stored}} names the columns by
 // which the rows that were stored are found again; without it nobody is told.
@@ -28,6 +28,33 @@ func oneRow(text string) string {
 		}
 		return ""
 	})
+}
+
+// severalRows is an INSERT of n rows at once that fails as a whole when one of them
+// is there already: when it does not fail, all were stored, and nobody need look which.
+// It is not ok for statements that do more than insert.
+func severalRows(text string, n int) (several string, ok bool) {
+	several = rowWords.ReplaceAllStringFunc(doNothing.ReplaceAllString(text, ""), func(word string) string {
+		if m := rowWords.FindStringSubmatch(word); m[1] == "rows" {
+			ok = true
+			return "VALUES " + strings.Repeat("("+unnamed(m[2])+"), ", n-1) + "(" + unnamed(m[2]) + ")"
+		}
+		return ""
+	})
+	return several, ok && !strings.Contains(several, "$") && !strings.Contains(several, "ON CONFLICT")
+}
+
+var doNothing = regexp.MustCompile(`ON CONFLICT \([^)]*\) DO NOTHING`)
+
+// unnamed writes $1, $2 ... as ?, where they come in this order, once each: SQLite's
+// driver finds those without comparing names.
+func unnamed(text string) string {
+	for i, name := range argument.FindAllString(text, -1) {
+		if name != "$"+strconv.Itoa(i+1) {
+			return text
+		}
+	}
+	return argument.ReplaceAllString(text, "?")
 }
 
 // A rowSet is a statement for all rows at once.

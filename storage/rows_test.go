@@ -26,6 +26,39 @@ func TestStatementForOneRowAndForAll(t *testing.T) {
 	}
 }
 
+func TestOnlyAnInsertIsDoneForSeveralRows(t *testing.T) {
+	for text, want := range map[string]string{
+		"INSERT INTO t (a, b, c) {{rows $1, $2, 0}}":                                               "INSERT INTO t (a, b, c) VALUES (?, ?, 0), (?, ?, 0), (?, ?, 0)",
+		"INSERT INTO t (a, b) {{rows $1, $2}}ON CONFLICT (a, b) DO NOTHING{{stored a = $1}}":       "INSERT INTO t (a, b) VALUES (?, ?), (?, ?), (?, ?)",
+		"INSERT INTO t (a, b) {{rows $2, $1}}":                                                     "",
+		"INSERT INTO t (a, b) {{rows $1, $1}}":                                                     "",
+		"INSERT INTO t (a, b) {{rows $1, $2}} ON CONFLICT (a) DO UPDATE SET b = excluded.b":        "",
+		"INSERT INTO t (a, b) {{rows $1, $2}} ON CONFLICT DO NOTHING":                              "",
+		"UPDATE t SET b = $1 {{from rows}} WHERE a = $2":                                           "",
+		"DELETE FROM t {{using rows}} WHERE a = $1":                                                "",
+		"INSERT INTO t (a, b) {{rows $1, $2}} ON CONFLICT (a) DO UPDATE SET b = $3 WHERE t.a > $1": "",
+	} {
+		got, ok := severalRows(text, 3)
+		if ok != (want != "") || ok && got != want {
+			t.Errorf("%s\nis %q, %t\nwant %q", text, got, ok, want)
+		}
+	}
+}
+
+func TestArgumentsLoseTheirNamesOnlyInOrder(t *testing.T) {
+	for text, want := range map[string]string{
+		"VALUES ($1, $2, $3)":             "VALUES (?, ?, ?)",
+		"SET b = $2 WHERE a = $1":         "SET b = $2 WHERE a = $1",
+		"VALUES ($1, $2, $2)":             "VALUES ($1, $2, $2)",
+		"VALUES ($2, $3)":                 "VALUES ($2, $3)",
+		"VALUES ($1, $2), ($3, $4), ($6)": "VALUES ($1, $2), ($3, $4), ($6)",
+	} {
+		if got := unnamed(text); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestArgumentsOfManyRowsHaveOneTypeEach(t *testing.T) {
 	arrays, types, err := columns([][]any{{int64(1), "a", []byte{1}, true}, {int64(2), "b", []byte{}, false}})
 	if err != nil || len(arrays) != 4 || types[0] != "bigint" || types[1] != "text" || types[2] != "bytea" || types[3] != "boolean" {

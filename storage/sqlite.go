@@ -3,12 +3,14 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +32,9 @@ const (
 	// Bytes in a page of a new database. A nonce is random: it costs a page of its
 	// own in the log, and half a page is half the work.
 	pageSize = "2048"
+
+	// Rows in one INSERT: beginning and ending a statement costs more than a small row.
+	rowsAtOnce = 8
 )
 
 // A sqliteEngine has one connection that writes and a few that read.
@@ -41,7 +46,8 @@ type sqliteEngine struct {
 	writing sync.Mutex // held from begin to commit or rollback
 	writer  *sql.Conn
 	stmts   map[string]*sql.Stmt // prepared on writer
-	ones    map[string]string    // statements for many rows, and for one
+	forRows map[string]rowStmts
+	args    []driver.NamedValue // of the statement for rows that runs
 
 	unsettled atomic.Bool // nobody knows yet whether the last commit is in the log
 
@@ -62,7 +68,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 			"cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
-	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), ones: make(map[string]string)}
+	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts)}
 	var err error
 	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -144,7 +150,12 @@ func (e *sqliteEngine) close() error {
 		for _, s := range e.stmts {
 			err = errors.Join(err, s.Close())
 		}
-		err = errors.Join(err, e.writer.Close())
+		err = errors.Join(err, e.writer.Raw(func(any) (err error) {
+			for _, s := range e.forRows {
+				err = errors.Join(err, s.close())
+			}
+			return err
+		}), e.writer.Close())
 	}
 	e.prepared.Range(func(_, s any) bool {
 		err = errors.Join(err, s.(*sql.Stmt).Close())
@@ -169,8 +180,7 @@ func (e *sqliteEngine) alone(ctx context.Context) (func() error, error) {
 	}
 	locks.SetMaxOpenConns(1) // BEGIN and the lock stay on one connection
 	_, err = locks.ExecContext(ctx, "BEGIN EXCLUSIVE")
-	var code interface{ Code() int }
-	if errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY {
+	if codeOf(err) == sqlite3.SQLITE_BUSY {
 		err = ErrAlone
 	}
 	if err != nil {
@@ -187,6 +197,12 @@ func (e *sqliteEngine) begin() (conn, context.Context, error) {
 		if err != nil {
 			e.writing.Unlock()
 			return nil, nil, err
+		}
+		// A statement for several rows keeps the pages that it changes as they were until
+		// it ends: not in a file, for which there may be no place.
+		if _, err := writer.ExecContext(ctx, "PRAGMA temp_store = MEMORY"); err != nil {
+			e.writing.Unlock()
+			return nil, nil, errors.Join(err, writer.Close())
 		}
 		e.writer = writer
 	}
@@ -228,11 +244,7 @@ var errUnsettled = errors.New("a commit has failed on the disk, and none has suc
 // frames that pad the log after the commit, but writes none where, as on every file
 // of ours, a write spares its neighbours: SQLITE_IOCAP_POWERSAFE_OVERWRITE.)
 func (e *sqliteEngine) refused(err error) bool {
-	var code interface{ Code() int }
-	if !errors.As(err, &code) {
-		return false
-	}
-	switch code.Code() & 0xff {
+	switch codeOf(err) {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE,
 		sqlite3.SQLITE_ERROR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL:
 		return true
@@ -243,13 +255,18 @@ func (e *sqliteEngine) refused(err error) bool {
 // again is never true: one transaction writes at a time.
 func (e *sqliteEngine) again(error) bool { return false }
 
-// passes is true of a file that others hold, or that takes no writes, and of a full disk.
-func (e *sqliteEngine) passes(err error) bool {
+// codeOf is SQLite's code of an error, without its details; 0 if it is not SQLite's.
+func codeOf(err error) int {
 	var code interface{ Code() int }
 	if !errors.As(err, &code) {
-		return false
+		return 0
 	}
-	switch code.Code() & 0xff {
+	return code.Code() & 0xff
+}
+
+// passes is true of a file that others hold, or that takes no writes, and of a full disk.
+func (e *sqliteEngine) passes(err error) bool {
+	switch codeOf(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL:
 		return true
 	}
@@ -286,29 +303,93 @@ func (c *sqliteConn) exec(ctx context.Context, text string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
+// each inserts rows several at a time, as long as each of them can be stored. When
+// one cannot, SQLite takes back those of its statement, and each is tried alone.
 func (c *sqliteConn) each(ctx context.Context, text string, args [][]any) ([]int64, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	affected := make([]int64, len(args))
-	one := c.e.oneRow(text)
-	for i, row := range args {
-		var err error
-		if affected[i], err = c.exec(ctx, one, row...); err != nil {
-			return nil, err
+	affected := make([]int64, 0, len(args))
+	// Below database/sql, which would look at each argument again.
+	err := c.e.writer.Raw(func(driverConn any) error {
+		t, err := c.e.rowStmts(ctx, driverConn.(driver.ConnPrepareContext), text)
+		if err != nil {
+			return err
 		}
+		for rows := range slices.Chunk(args, rowsAtOnce) {
+			if t.several != nil && len(rows) == rowsAtOnce {
+				_, err := c.e.run(ctx, t.several, rows...)
+				if err == nil {
+					for range rows {
+						affected = append(affected, 1)
+					}
+					continue
+				}
+				if codeOf(err) != sqlite3.SQLITE_CONSTRAINT {
+					return err
+				}
+			}
+			for _, row := range rows {
+				n, err := c.e.run(ctx, t.one, row)
+				if err != nil {
+					return err
+				}
+				affected = append(affected, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return affected, nil
 }
 
-// oneRow is called by the writer alone.
-func (e *sqliteEngine) oneRow(text string) string {
-	one, ok := e.ones[text]
-	if !ok {
-		one = oneRow(text)
-		e.ones[text] = one
+// rowStmts are the statements of one text for many rows, prepared on the writer.
+type rowStmts struct {
+	one     driver.Stmt
+	several driver.Stmt // for rowsAtOnce rows; nil if the text is not fit for that
+}
+
+func (t rowStmts) close() error {
+	if t.several == nil {
+		return t.one.Close()
 	}
-	return one
+	return errors.Join(t.one.Close(), t.several.Close())
+}
+
+// rowStmts is called by the writer alone.
+func (e *sqliteEngine) rowStmts(ctx context.Context, writer driver.ConnPrepareContext, text string) (rowStmts, error) {
+	if t, ok := e.forRows[text]; ok {
+		return t, nil
+	}
+	var t rowStmts
+	var err error
+	if t.one, err = writer.PrepareContext(ctx, sqliteDialect.sql(unnamed(oneRow(text)))); err != nil {
+		return t, err
+	}
+	if several, ok := severalRows(text, rowsAtOnce); ok {
+		if t.several, err = writer.PrepareContext(ctx, sqliteDialect.sql(several)); err != nil {
+			return t, errors.Join(err, t.one.Close())
+		}
+	}
+	e.forRows[text] = t
+	return t, nil
+}
+
+// run runs a statement with the arguments of its rows; the writer alone calls it.
+func (e *sqliteEngine) run(ctx context.Context, s driver.Stmt, rows ...[]any) (affected int64, err error) {
+	e.args = e.args[:0]
+	for _, row := range rows {
+		for _, value := range row {
+			e.args = append(e.args, driver.NamedValue{Ordinal: len(e.args) + 1, Value: value})
+		}
+	}
+	result, err := s.(driver.StmtExecContext).ExecContext(ctx, e.args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows, error) {

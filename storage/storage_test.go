@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,6 +183,49 @@ func TestForgetNoncesDeletesExpiredOnesOnlyTheOldestFirst(t *testing.T) {
 			for _, party := range []payout.PartyID{1, 2} {
 				if got := accept(t, db, storage.Acceptance{Nonce: nonce(party, i)}); got.NonceUsed == (i <= 4) {
 					t.Errorf("nonce %d of party %d: used %v", i, party, got.NonceUsed)
+				}
+			}
+		}
+	})
+}
+
+// SQLite inserts eight rows at once: the borders are at multiples of eight.
+func TestOfManyRowsThoseAreToldThatWereStored(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		var group int64 // rows of different groups do not meet
+		insert := func(keys []int) []int64 {
+			var args [][]any
+			for _, key := range keys {
+				args = append(args, []any{group, int64(1), fmt.Append(nil, key), int64(1)})
+			}
+			stored, err := storage.Each(db, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
+				ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return stored
+		}
+		for _, n := range []int{1, 7, 8, 9, 15, 16, 17} {
+			for there := range n {
+				group++
+				if got := insert([]int{there}); !slices.Equal(got, []int64{1}) {
+					t.Fatalf("a fresh row: %v", got)
+				}
+				keys, want, none := make([]int, n), make([]int64, n), make([]int64, n)
+				for i := range n {
+					keys[i], want[i] = i, 1
+				}
+				want[there] = 0
+				if got := insert(keys); !slices.Equal(got, want) {
+					t.Errorf("%d rows, of which row %d is there: stored %v", n, there, got)
+				}
+				if got := insert(keys); !slices.Equal(got, none) {
+					t.Errorf("%d rows again: stored %v", n, got)
+				}
+				group++
+				keys[there], want[there], want[0] = 0, 0, 1 // now twins, unless it is the first itself
+				if got := insert(keys); !slices.Equal(got, want) {
+					t.Errorf("%d rows, of which row %d is the first again: stored %v", n, there, got)
 				}
 			}
 		}
