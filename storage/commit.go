@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,6 @@ import (
 const (
 	queueMax = 4096             // writes waiting before callers are told ErrBusy
 	batchMax = 256              // writes in one commit
-	patience = time.Millisecond // with writers that may come back
 	waitMost = 5 * time.Second  // for a commit's beginning, before new requests are told ErrBusy
 	endMost  = 30 * time.Second // for the end of one that has begun, before they are told ErrUnknown
 )
@@ -26,14 +26,16 @@ const (
 // A committer lets writes share commits. A commit costs half a millisecond of
 // disk and a row microseconds, so writes that arrive while a commit is running
 // go into the next one together. And since those who have been answered tend to
-// come back, a commit waits a moment for three quarters as many as the last one
+// come back, a commit waits a moment for about as many as the last one
 // had: under load that makes few large commits of many small ones, and a caller
 // who is alone never waits. When the database refuses a batch, its writes
 // are tried again one by one: a caller whose own rows are refused fails alone.
 type committer struct {
 	engine engine
 	vault  *vault.Vault
+	pace   pace
 	queue  chan *op
+	ended  chan struct{} // a commit has ended
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards closed against submit
 	closed bool
@@ -71,13 +73,31 @@ const (
 func (o *op) take() bool     { return o.state.CompareAndSwap(opWaiting, opTaken) }
 func (o *op) withdraw() bool { return o.state.CompareAndSwap(opWaiting, opWithdrawn) }
 
-func startCommitter(e engine, v *vault.Vault, workers int) *committer {
-	c := &committer{engine: e, vault: v, queue: make(chan *op, queueMax)}
+// A pace says how many commits run at once and what they wait for.
+type pace struct {
+	atOnce   int           // commits
+	share    int           // of the last commit's writes that one alone waits for, in percent
+	patience time.Duration // longest wait for them
+	// A commit that begins beside another one has at least so many writes, and does not
+	// wait for more: several nodes, each with few callers, share a server best by few
+	// large commits.
+	beside int
+	// besideMost is how long it waits for them: the other one may hang.
+	besideMost time.Duration
+}
+
+// The paces of the engines. SQLite has one writer. On PostgreSQL a second commit keeps
+// the server busy while the first one waits for its disk.
+var (
+	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond}
+	postgresPace = pace{atOnce: 2, share: 100, patience: 3 * time.Millisecond, beside: 24, besideMost: 20 * time.Millisecond}
+)
+
+func startCommitter(e engine, v *vault.Vault, p pace) *committer {
+	c := &committer{engine: e, vault: v, pace: p, queue: make(chan *op, queueMax), ended: make(chan struct{}, p.atOnce)}
 	c.waitMost.Store(int64(waitMost))
 	c.endMost.Store(int64(endMost))
-	for range workers {
-		c.done.Go(c.run)
-	}
+	c.done.Go(c.run)
 	return c
 }
 
@@ -147,29 +167,73 @@ func (c *committer) enqueue(o *op) error {
 	}
 }
 
-// run commits batch after batch until the queue is closed and empty.
+// run begins commit after commit until the queue is closed and empty.
 func (c *committer) run() {
-	batch := make([]*op, 0, batchMax)
+	running, last := 0, 0
 	for first := range c.queue {
-		if !first.take() {
+		batch := c.collect(append(make([]*op, 0, batchMax), first), &running)
+		if running == 0 {
+			batch = c.fill(batch, last*c.pace.share/100, c.pace.patience)
+		}
+		batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() })
+		if len(batch) == 0 {
 			continue
 		}
-		last := len(batch)
-		batch = c.fill(append(batch[:0], first), last*3/4, patience)
-		err := c.commit(batch)
-		alone := len(batch) > 1 && c.refused(err)
-		for _, o := range batch {
-			if o.unsealed != nil {
-				o.done <- o.unsealed // nothing of it was sent to the database
-				continue
-			}
-			if alone {
-				err = c.commit([]*op{o})
-				// One that is not merely refused will meet the others too.
-				alone = err == nil || c.refused(err)
-			}
-			o.done <- cmp.Or(o.unsealed, c.told(err))
+		running, last = running+1, len(batch)
+		c.done.Go(func() {
+			c.store(batch)
+			c.ended <- struct{}{}
+		})
+	}
+}
+
+// collect takes what comes until another commit may begin: when not too many are
+// running and, beside one, when there are enough writes for it. Until then they can
+// still be withdrawn.
+func (c *committer) collect(batch []*op, running *int) []*op {
+	queue := c.queue
+	var waited <-chan time.Time
+	for {
+		full := *running >= c.pace.atOnce
+		if *running == 0 || !full && len(batch) >= c.pace.beside {
+			return batch
 		}
+		if len(batch) == batchMax {
+			queue = nil
+		}
+		if waited == nil && !full {
+			waited = time.After(c.pace.besideMost)
+		}
+		select {
+		case o, open := <-queue:
+			if open {
+				batch = append(batch, o)
+			} else {
+				queue = nil
+			}
+		case <-c.ended:
+			*running--
+		case <-waited:
+			return batch
+		}
+	}
+}
+
+// store commits a batch and tells each of its callers how that ended.
+func (c *committer) store(batch []*op) {
+	err := c.commit(batch)
+	alone := len(batch) > 1 && c.refused(err)
+	for _, o := range batch {
+		if o.unsealed != nil {
+			o.done <- o.unsealed // nothing of it was sent to the database
+			continue
+		}
+		if alone {
+			err = c.commit([]*op{o})
+			// One that is not merely refused will meet the others too.
+			alone = err == nil || c.refused(err)
+		}
+		o.done <- cmp.Or(o.unsealed, c.told(err))
 	}
 }
 
@@ -196,9 +260,7 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 			if !open {
 				return batch
 			}
-			if o.take() {
-				batch = append(batch, o)
-			}
+			batch = append(batch, o)
 			continue
 		default:
 		}
@@ -213,9 +275,7 @@ func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op 
 			if !open {
 				return batch
 			}
-			if o.take() {
-				batch = append(batch, o)
-			}
+			batch = append(batch, o)
 		case <-ended:
 			return batch
 		}

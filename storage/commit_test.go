@@ -111,7 +111,7 @@ func openSick(t *testing.T) (*DB, *sickEngine) {
 	}
 	sick := &sickEngine{engine: db.engine}
 	db.commits.stop()
-	db.engine, db.commits = sick, startCommitter(sick, db.vault, 1)
+	db.engine, db.commits = sick, startCommitter(sick, db.vault, sqlitePace)
 	return db, sick
 }
 
@@ -194,7 +194,7 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 			if sick.begins != test.begins {
 				t.Errorf("%d transactions, want %d", sick.begins, test.begins)
 			}
-			db.commits = startCommitter(sick, db.vault, 1) // for Close
+			db.commits = startCommitter(sick, db.vault, sqlitePace) // for Close
 		})
 	}
 }
@@ -326,8 +326,8 @@ func TestAllWhoWaitForNumbersAreToldOfOneFailure(t *testing.T) {
 	wait.Wait()
 }
 
-// A commit waits for three quarters of the writers that the last one answered,
-// not for more and not longer than its patience; it never waits for a first one.
+// A commit waits for as many writers as it is told, not for more and not longer than
+// its patience; it never waits for a first one.
 func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	const forever = time.Hour
 	queued := func(n int) *committer {
@@ -368,6 +368,46 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	}
 }
 
+// A commit begins beside another one when it has enough writes, or the other one seems
+// to hang; with as many running as may, it waits for an end.
+func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
+	const forever = time.Hour
+	for _, test := range []struct {
+		what                   string
+		running, waiting, ends int
+		most                   time.Duration // that it waits beside another one
+		atLeast, stillRunning  int
+	}{
+		{"none is running", 0, 0, 0, forever, 1, 0},
+		{"one is running, and there are enough", 1, 3, 0, forever, 4, 1},
+		{"one is running, and seems to hang", 1, 2, 0, 0, 1, 1},
+		{"one is running, and ends", 1, 2, 1, forever, 1, 0},
+		{"all are running, and one ends", 2, 5, 1, forever, 4, 1},
+		{"all are running, and both end", 2, 2, 2, forever, 1, 0},
+	} {
+		c := &committer{pace: pace{atOnce: 2, beside: 4, besideMost: test.most}, queue: make(chan *op, 10), ended: make(chan struct{}, 2)}
+		for range test.waiting {
+			c.queue <- new(op)
+		}
+		for range test.ends {
+			c.ended <- struct{}{}
+		}
+		running := test.running
+		if got := c.collect([]*op{{}}, &running); len(got) < test.atLeast || running != test.stillRunning {
+			t.Errorf("%s: %d writes beside %d commits, want at least %d beside %d", test.what, len(got), running, test.atLeast, test.stillRunning)
+		}
+	}
+
+	// A full batch takes nothing more.
+	c := &committer{pace: pace{atOnce: 1}, queue: make(chan *op, 1), ended: make(chan struct{}, 1)}
+	running := 1
+	c.queue <- new(op)
+	c.ended <- struct{}{}
+	if got := c.collect(make([]*op, batchMax), &running); len(got) != batchMax || len(c.queue) != 1 {
+		t.Errorf("%d writes in a full batch, %d left in the queue", len(got), len(c.queue))
+	}
+}
+
 // A conflictEngine refuses commits because of others, some times.
 type conflictEngine struct {
 	engine
@@ -403,7 +443,7 @@ func TestTransactionThatOthersStoodInTheWayOfIsTriedAgainAsAWhole(t *testing.T) 
 		db, sick := openSick(t)
 		conflicting := &conflictEngine{engine: sick.engine}
 		db.commits.stop()
-		db.engine, db.commits = conflicting, startCommitter(conflicting, db.vault, 1)
+		db.engine, db.commits = conflicting, startCommitter(conflicting, db.vault, sqlitePace)
 		conflicting.conflicts = conflicts
 		got, err := db.Accept(sickNonce(1))
 		if fine != (err == nil) || fine && got.NonceUsed {

@@ -55,13 +55,13 @@ type DB struct {
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
-	committers := 1
+	pace := sqlitePace
 	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
 		e, err := openPostgres(ctx, database)
 		if err != nil {
 			return nil, err
 		}
-		db.engine, committers = e, 2
+		db.engine, pace = e, postgresPace
 	} else {
 		e, err := openSQLite(ctx, strings.TrimPrefix(database, "sqlite:"))
 		if err != nil {
@@ -75,7 +75,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	db.serials = block{name: "serial", hurried: true}
 	db.orders = block{name: "order", hurried: true}
 	db.callbacks = block{name: "callback"}
-	db.commits = startCommitter(db.engine, v, committers)
+	db.commits = startCommitter(db.engine, v, pace)
 	return db, nil
 }
 

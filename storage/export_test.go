@@ -30,7 +30,7 @@ func ConnectTimeout(ctx context.Context, dsn string) (time.Duration, error) {
 func Sicken(db *DB) (cut func(n int, stored bool)) {
 	sick := &sickEngine{engine: db.engine}
 	db.commits.stop()
-	db.engine, db.commits = sick, startCommitter(sick, db.vault, 1)
+	db.engine, db.commits = sick, startCommitter(sick, db.vault, sqlitePace)
 	return func(n int, stored bool) {
 		sick.set(func(e *sickEngine) { e.cutAt, e.stored = n, stored })
 	}

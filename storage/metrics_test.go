@@ -82,8 +82,8 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 	db.LimitWait(time.Hour)
 	hangs := make(chan struct{})
 	sick.set(func(e *sickEngine) { e.hangs = hangs })
-	// However many the hanging commit has taken, at least one finds no place.
-	const callers = batchMax + queueMax + 1
+	// However many are in the hanging commit and wait for the next, at least one finds no place.
+	const callers = 2*batchMax + queueMax + 1
 	ended := make(chan error, callers)
 	for i := range callers {
 		go func() {

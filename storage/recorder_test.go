@@ -20,7 +20,7 @@ type Recorder struct {
 func Record(db *DB) *Recorder {
 	r := &Recorder{engine: db.engine, statements: make(map[string][]any)}
 	db.commits.stop()
-	db.engine, db.commits = r, startCommitter(r, db.vault, 1)
+	db.engine, db.commits = r, startCommitter(r, db.vault, sqlitePace)
 	return r
 }
 
