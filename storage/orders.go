@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,13 +86,16 @@ func (db *DB) Order(ctx context.Context, id payout.OrderID) (*payout.Order, erro
 // OrdersByClientID reads at most limit orders of a party that have this
 // client_orderid, oldest first.
 func (db *DB) OrdersByClientID(ctx context.Context, party payout.PartyID, clientOrderID string, limit int) ([]*payout.Order, error) {
-	found, err := db.readOrders(ctx, "party_id = $1 AND client_orderid = $2 ORDER BY repeat_no LIMIT $3",
-		int64(party), clientOrderID, int64(limit))
+	found, err := db.readOrders(ctx, "party_id = $1 AND client_orderid = $2 ORDER BY repeat_no LIMIT "+literal(limit), int64(party), clientOrderID)
 	if err != nil {
 		return nil, fmt.Errorf("read orders by client_orderid: %w", err)
 	}
 	return found, nil
 }
+
+// literal is a limit as part of a statement's text, for limits that are constants of
+// their callers. SQLite plans a statement whose limit is an argument anew each time.
+func literal(limit int) string { return strconv.Itoa(limit) }
 
 // OrdersByReceiver reads at most limit orders whose account or phone has this
 // keyed hash, newest first.

@@ -91,8 +91,7 @@ func (db *DB) remembered(now time.Time, id payout.OrderID) (Standing, bool) {
 // StandingsByClientID reads where at most limit orders of a party stand that have
 // this client_orderid, oldest first.
 func (db *DB) StandingsByClientID(ctx context.Context, now time.Time, party payout.PartyID, clientOrderID string, limit int) ([]Standing, error) {
-	found, err := db.standings(ctx, now, "o.party_id = $1 AND o.client_orderid = $2 ORDER BY o.repeat_no LIMIT $3",
-		int64(party), clientOrderID, int64(limit))
+	found, err := db.standings(ctx, now, "o.party_id = $1 AND o.client_orderid = $2 ORDER BY o.repeat_no LIMIT "+literal(limit), int64(party), clientOrderID)
 	if err != nil {
 		return nil, fmt.Errorf("read orders by client_orderid: %w", err)
 	}

@@ -180,8 +180,10 @@ func (m *merchant) payoutTo(command *spec.Command, gate, clientOrderID, callback
 
 // status is a request for the state of an order, by v4 or v2.
 func (m *merchant) status(command *spec.Command, gate, clientOrderID string, id payout.OrderID) ([]byte, error) {
-	form := []sign.Pair{{Name: spec.Login.Name, Value: m.login}, {Name: spec.ClientOrderID.Name, Value: clientOrderID},
-		{Name: spec.OrderNumber.Name, Value: id.String()}}
+	form := []sign.Pair{{Name: spec.Login.Name, Value: m.login}, {Name: spec.ClientOrderID.Name, Value: clientOrderID}}
+	if id != 0 {
+		form = append(form, sign.Pair{Name: spec.OrderNumber.Name, Value: id.String()})
+	}
 	return m.request(command, m.endpoint(gate), form)
 }
 

@@ -90,6 +90,16 @@ func gateNamed(ctx context.Context, db *storage.DB, name string) (payout.GateID,
 	return 0, fmt.Errorf("there is no gate %s: the database is not payoutbench's", name)
 }
 
+// withoutIDs are orders that are asked for by client_orderid alone: those are read from
+// the database each time.
+func withoutIDs(orders []pastOrder) []pastOrder {
+	found := make([]pastOrder, len(orders))
+	for i, o := range orders {
+		found[i] = pastOrder{o.merchant, o.clientOrderID, 0}
+	}
+	return found
+}
+
 // statuses makes questions for past orders, in turn.
 func statuses(command *spec.Command, orders []pastOrder) func(i int) (shot, error) {
 	return func(i int) (shot, error) {

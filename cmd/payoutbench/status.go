@@ -19,6 +19,7 @@ type statusCmd struct {
 	Duration  time.Duration `default:"1s" help:"Length of each measurement (default: ${default})."`
 	Rounds    int           `default:"9" help:"Measurements of everything, in turn; medians are printed (default: ${default})."`
 	Bits      []int         `default:"2048" enum:"2048,3072,4096" help:"RSA key lengths (default: ${default})."`
+	Fresh     bool          `help:"Ask by client_orderid alone: those orders are read from the database each time, while final ones that are asked for by their id are remembered."`
 	Orders    int           `default:"10000" help:"Final orders that are stored before, and asked for (default: ${default})."`
 	PerSecond int           `default:"17000" help:"Requests to sign beforehand for each second (default: ${default})."`
 }
@@ -51,7 +52,10 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 		if err := h.fillPast(ctx, l.merchants, c.Orders, l.progress); err != nil {
 			return err
 		}
-		if asked[h], err = h.pastOrders(ctx, l.merchants, c.Orders, askedMost); err != nil {
+		if asked[h], err = h.pastOrders(ctx, l.merchants, c.Orders, askedMost); c.Fresh {
+			asked[h] = withoutIDs(asked[h])
+		}
+		if err != nil {
 			return err
 		}
 	}
