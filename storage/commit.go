@@ -36,6 +36,7 @@ type committer struct {
 	pace   pace
 	queue  chan *op
 	ended  chan struct{} // a commit has ended
+	held   atomic.Int32  // writes that have left the queue, and wait for their commit to begin
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards closed against submit
 	closed bool
@@ -175,6 +176,7 @@ func (c *committer) run() {
 		if running == 0 {
 			batch = c.fill(batch, last*c.pace.share/100, c.pace.patience)
 		}
+		c.held.Store(0)
 		batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() })
 		if len(batch) == 0 {
 			continue
@@ -201,6 +203,7 @@ func (c *committer) collect(batch []*op, running *int) []*op {
 		if len(batch) == batchMax {
 			queue = nil
 		}
+		c.held.Store(int32(len(batch)))
 		if waited == nil && !full {
 			waited = time.After(c.pace.besideMost)
 		}
@@ -236,6 +239,9 @@ func (c *committer) store(batch []*op) {
 		o.done <- cmp.Or(o.unsealed, c.told(err))
 	}
 }
+
+// waiting is how many writes wait for their commit to begin.
+func (c *committer) waiting() int { return len(c.queue) + int(c.held.Load()) }
 
 // refused reports whether a batch failed for what is in it.
 func (c *committer) refused(err error) bool {

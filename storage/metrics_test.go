@@ -97,7 +97,7 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 	if n := metric("payoutd_writes_refused_total", "full"); n < 1 {
 		t.Errorf("%g refused", n)
 	}
-	if n := metric("payoutd_writes_waiting", ""); n < 1 || n > queueMax {
+	if n := metric("payoutd_writes_waiting", ""); n < queueMax || n > queueMax+batchMax {
 		t.Errorf("%g waiting", n)
 	}
 	close(hangs)
