@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"payout"
 	"payout/storage"
@@ -29,23 +32,29 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 		}
 		return storagetest.DiskFine
 	})
-	var (
-		waiting      sync.WaitGroup
-		full, nobody = make(chan struct{}), errors.New("nobody has been sent away")
-		once         sync.Once
-		sentAway     = nobody
-	)
-	for i := range 4096 + 256 + 1 { // one more than the queue and a commit take
-		waiting.Go(func() {
-			_, err := db.Accept(storage.Acceptance{Now: s.now, Nonce: &storage.Nonce{PartyID: 1, Timestamp: int64(i), Hash: []byte("filler"), Expires: s.now}})
-			if err != nil {
-				once.Do(func() { sentAway = err; close(full) })
-			}
-		})
+	// Writes fill the queue, and what the commit after the hanging one takes.
+	const most = 4096 + 256
+	var waiting sync.WaitGroup
+	write := func(i int) error {
+		_, err := db.Accept(storage.Acceptance{Now: s.now, Nonce: &storage.Nonce{PartyID: 1, Timestamp: int64(i), Hash: []byte("filler"), Expires: s.now}})
+		return err
 	}
-	<-full
-	if !errors.Is(sentAway, storage.ErrBusy) {
-		t.Errorf("the first who finds no place is told: %v", sentAway)
+	metrics := prometheus.NewRegistry()
+	db.Measure(metrics, func() time.Time { return s.now })
+	for i := 0; ; {
+		missing := most - gauge(t, metrics, "payoutd_writes_waiting")
+		if missing == 0 {
+			break
+		}
+		for range missing {
+			i++
+			number := i
+			waiting.Go(func() { _ = write(number) }) // those that find no place are tried again by others
+		}
+		runtime.Gosched()
+	}
+	if err := write(0); !errors.Is(err, storage.ErrBusy) {
+		t.Errorf("who finds no place is told: %v", err)
 	}
 	form, jsonMode := goodPayout("form"), goodPayout("json")
 	form.nonce, jsonMode.nonce = "of form", "of json"
@@ -79,4 +88,20 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 	if orders, err := db.OrdersByClientID(t.Context(), 1, "form", 2); err != nil || len(orders) != 1 {
 		t.Errorf("then there are %d orders, %v", len(orders), err)
 	}
+}
+
+// gauge reads a metric without labels.
+func gauge(t *testing.T, from prometheus.Gatherer, name string) int {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return int(f.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
