@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,6 +57,9 @@ func (c *Call) request(clientOrderID string, order payout.OrderID) *payout.Reque
 func (g *Gateway) accept(c *Call, a storage.Acceptance) (storage.Accepted, error) {
 	a.Now, a.Nonce = c.Now, c.nonce
 	accepted, err := g.DB.Accept(a)
+	if errors.Is(err, storage.ErrUnknown) && a.NonceAlone() {
+		err = fmt.Errorf("%w: %w", storage.ErrUnavailable, err) // stored or not, the question can be asked again
+	}
 	if err != nil {
 		return accepted, err
 	}

@@ -39,6 +39,11 @@ type Acceptance struct {
 	Form    []byte          // hash of the token of the new order's form, or nil
 }
 
+// NonceAlone reports whether nothing but the nonce is stored: that of a question.
+func (a *Acceptance) NonceAlone() bool {
+	return a.Request == nil && a.Order == nil && a.Move == nil && a.CardRef == nil
+}
+
 // Accepted tells how an acceptance ended.
 type Accepted struct {
 	NonceUsed   bool // nothing was stored
@@ -107,15 +112,12 @@ func sealParams(v *vault.Vault, id payout.OrderID, params map[string]string) ([]
 // sealable is an order's parameters in the form in which they are sealed.
 func sealable(params map[string]string) ([]byte, error) { return json.Marshal(params) }
 
-// applyNonces stores nonces and returns the acceptances whose nonce is fresh.
-// They go in by key order: two nodes that store the same ones do not deadlock.
-func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) ([]*acceptOp, error) {
-	fresh := make([]*acceptOp, 0, len(accepts))
+// applyNonces stores nonces, and finds out which were used before. They go in by key
+// order: two nodes that store the same ones do not deadlock.
+func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	var with []*acceptOp
 	for _, a := range accepts {
-		if a.Nonce == nil {
-			fresh = append(fresh, a)
-		} else {
+		if a.Nonce != nil {
 			with = append(with, a)
 		}
 	}
@@ -124,19 +126,17 @@ func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) ([]*acceptOp
 	for i, a := range with {
 		args[i] = []any{a.Nonce.Timestamp, int64(a.Nonce.PartyID), a.Nonce.Hash, us(a.Nonce.Expires)}
 	}
-	stored, err := tx.each(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
-		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args)
+	err := tx.later(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
+		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args,
+		func(stored []int64) {
+			for i, a := range with {
+				a.result.NonceUsed = stored[i] == 0
+			}
+		})
 	if err != nil {
-		return nil, fmt.Errorf("store nonces: %w", err)
+		return fmt.Errorf("store nonces: %w", err)
 	}
-	for i, a := range with {
-		if stored[i] == 0 {
-			a.result.NonceUsed = true
-		} else {
-			fresh = append(fresh, a)
-		}
-	}
-	return fresh, nil
+	return nil
 }
 
 // applyOrders stores new orders; one whose client_orderid exists is left out.
@@ -162,19 +162,30 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 			string(o.Stage), int64(o.GatePosition), int64(o.GateID), us(o.CreatedAt), us(o.ExpiresAt), us(a.DueAt),
 			int64(r.Serial), r.RemoteAddress, r.Note}
 	}
-	stored, err := tx.each(ctx, `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type,
+	err := tx.later(ctx, `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type,
 			client_orderid, repeat_no, currency, amount_minor, params_sealed, receiver_mask, receiver_hash,
 			stage, gate_position, gate_id, created_us, expires_us, due_us,
 			serial, remote_address, note, version, attempts, polls, error_code, error_message, final_us)
 		{{rows $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
 			0, 0, 0, 0, '', 0}}
-		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING {{stored id = $1}}`, args)
+		ON CONFLICT (party_id, client_orderid, repeat_no) DO NOTHING {{stored id = $1}}`, args,
+		func(stored []int64) {
+			for i, a := range with {
+				a.result.OrderExists = stored[i] == 0
+			}
+		})
 	if err != nil {
 		return fmt.Errorf("store orders: %w", err)
 	}
+	if !slices.ContainsFunc(with, func(a *acceptOp) bool { return a.Form != nil }) {
+		return nil
+	}
+	if err := tx.flush(ctx); err != nil {
+		return fmt.Errorf("store orders: %w", err)
+	}
 	var forms [][]any
-	for i, a := range with {
-		if a.result.OrderExists = stored[i] == 0; !a.result.OrderExists && a.Form != nil {
+	for _, a := range with {
+		if !a.result.OrderExists && a.Form != nil {
 			forms = append(forms, []any{a.Form, int64(a.Order.ID)})
 		}
 	}
@@ -193,9 +204,9 @@ func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 		args = append(args, []any{int64(r.Serial), int64(r.PartyID), int64(r.EndpointID), int64(r.GroupID), r.Command,
 			r.ClientOrderID, int64(r.OrderID), int64(r.ErrorCode), r.ErrorMessage, r.Note, r.RemoteAddress, us(r.At)})
 	}
-	_, err := tx.each(ctx, `INSERT INTO requests (serial, party_id, endpoint_id, group_id, command, client_orderid,
+	err := tx.later(ctx, `INSERT INTO requests (serial, party_id, endpoint_id, group_id, command, client_orderid,
 			order_id, error_code, error_message, note, remote_address, at_us)
-		{{rows $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12}}`, args)
+		{{rows $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12}}`, args, nil)
 	if err != nil {
 		return fmt.Errorf("store requests: %w", err)
 	}

@@ -96,8 +96,8 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 				int64(a.HTTPStatus), a.Error})
 		}
 	}
-	_, err = tx.each(ctx, `INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error)
-		{{rows $1, $2, $3, $4, $5, $6}}`, inserts)
+	err = tx.later(ctx, `INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error)
+		{{rows $1, $2, $3, $4, $5, $6}}`, inserts, nil)
 	if err != nil {
 		return fmt.Errorf("store callback attempts: %w", err)
 	}

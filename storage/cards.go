@@ -17,8 +17,8 @@ func applyCardRefs(ctx context.Context, tx conn, accepts []*acceptOp) error {
 			args = append(args, []any{int64(c.ID), int64(c.PartyID), int64(c.OrderID), int64(c.Unique), a.card, c.Card.String(), us(a.Now)})
 		}
 	}
-	_, err := tx.each(ctx, `INSERT INTO card_refs (id, party_id, order_id, unique_id, card_sealed, card_mask, created_us, deleted_us)
-		{{rows $1, $2, $3, $4, $5, $6, $7, 0}}`, args)
+	err := tx.later(ctx, `INSERT INTO card_refs (id, party_id, order_id, unique_id, card_sealed, card_mask, created_us, deleted_us)
+		{{rows $1, $2, $3, $4, $5, $6, $7, 0}}`, args, nil)
 	if err != nil {
 		return fmt.Errorf("store card references: %w", err)
 	}

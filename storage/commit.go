@@ -306,8 +306,19 @@ func tries(e engine, transaction func() error) error {
 // commit stores a batch in one transaction, without the ops that have become
 // unsealed. After an error nothing of it is stored, unless the error is ErrUnknown.
 func (c *committer) commit(batch []*op) error {
-	return tries(c.engine, func() error { return c.transact(batch) })
+	return tries(c.engine, func() error {
+		for {
+			err := c.transact(batch)
+			if !errors.Is(err, errUnsealed) {
+				return err
+			}
+			batch = slices.DeleteFunc(slices.Clone(batch), func(o *op) bool { return o.unsealed != nil })
+		}
+	})
 }
+
+// errUnsealed says that ops of a batch cannot be sealed as they must be.
+var errUnsealed = errors.New("not sealed under the wanted key")
 
 func (c *committer) transact(batch []*op) (err error) {
 	m := c.metrics.Load()
@@ -324,11 +335,8 @@ func (c *committer) transact(batch []*op) (err error) {
 	counting.conn = begun
 	tx := conn(counting)
 	defer tx.rollback()
-	if batch, err = c.sealed(ctx, tx, batch); err != nil {
-		return err
-	}
-	if err := apply(ctx, tx, batch); err != nil {
-		if !c.engine.refused(err) {
+	if err := c.apply(ctx, tx, batch); err != nil {
+		if !errors.Is(err, errUnsealed) && !c.engine.refused(err) {
 			// The database has gone in the middle: nothing was committed, so nothing is stored.
 			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
@@ -351,9 +359,12 @@ func fresh(batch []*op) (n int) {
 	return n
 }
 
-// apply writes a batch table by table, so that each table costs one round trip
-// however many callers share the commit.
-func apply(ctx context.Context, tx conn, batch []*op) error {
+// apply writes a batch table by table, one statement for each however many callers
+// share the commit. The nonces go to the database together with the question for the
+// sealing key. Where there is nothing but nonces of questions, they go together with
+// the commit, which need not wait for the disk: a question that is asked again after
+// a crash is answered again, and does nothing.
+func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
 	var (
 		accepts   []*acceptOp
 		moves     []*moveOp
@@ -374,11 +385,23 @@ func apply(ctx context.Context, tx conn, batch []*op) error {
 			attempts = append(attempts, o.attempt)
 		}
 	}
-	// Moves that belong to an accepted request (payout-pay) join the others.
-	accepted, err := applyNonces(ctx, tx, accepts)
-	if err != nil {
+	if !slices.ContainsFunc(batch, func(o *op) bool { return o.accept == nil || !o.accept.NonceAlone() }) {
+		tx.relax()
+	}
+	if err := applyNonces(ctx, tx, accepts); err != nil {
 		return err
 	}
+	if err := c.sealed(ctx, tx, batch); err != nil {
+		return err
+	}
+	accepts = slices.DeleteFunc(accepts, (*acceptOp).NonceAlone)
+	if len(accepts) > 0 {
+		if err := tx.flush(ctx); err != nil {
+			return fmt.Errorf("store nonces: %w", err)
+		}
+	}
+	accepted := slices.DeleteFunc(accepts, func(a *acceptOp) bool { return a.result.NonceUsed })
+	// Moves that belong to an accepted request (payout-pay) join the others.
 	for _, a := range accepted {
 		if a.move != nil {
 			a.move.moved = false

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -67,6 +68,13 @@ func (c sickConn) each(ctx context.Context, sql string, args [][]any) ([]int64, 
 		return nil, err
 	}
 	return c.conn.each(ctx, sql, args)
+}
+
+func (c sickConn) later(ctx context.Context, sql string, args [][]any, told func([]int64)) error {
+	if err := c.sick(); err != nil {
+		return err
+	}
+	return c.conn.later(ctx, sql, args, told)
 }
 
 func (c sickConn) commit(ctx context.Context) error {
@@ -405,6 +413,62 @@ func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
 	c.ended <- struct{}{}
 	if got := c.collect(make([]*op, batchMax), &running); len(got) != batchMax || len(c.queue) != 1 {
 		t.Errorf("%d writes in a full batch, %d left in the queue", len(got), len(c.queue))
+	}
+}
+
+// A relaxedEngine notes which transactions need not be on disk when they end.
+type relaxedEngine struct {
+	engine
+	relaxed bool
+}
+
+type relaxedConn struct {
+	conn
+	e *relaxedEngine
+}
+
+func (e *relaxedEngine) begin() (conn, context.Context, error) {
+	c, ctx, err := e.engine.begin()
+	e.relaxed = false
+	return relaxedConn{c, e}, ctx, err
+}
+
+func (c relaxedConn) relax() { c.e.relaxed = true }
+
+func TestOnlyQuestionsNoncesNeedNotBeOnDisk(t *testing.T) {
+	db, sick := openSick(t)
+	e := &relaxedEngine{engine: sick.engine}
+	db.commits.stop()
+	db.engine, db.commits = e, startCommitter(e, db.vault, sqlitePace)
+	question := func() *op {
+		a := sickNonce(0)
+		a.Nonce.Hash = []byte(rand.Text())
+		return &op{accept: &acceptOp{Acceptance: a}}
+	}
+	refused := question()
+	refused.accept.Request = &payout.Request{Serial: 1, At: time.Now()}
+	registers := question()
+	registers.accept.CardRef = &payout.CardRef{ID: 1}
+	postponed := &op{postpone: &postponeOp{order: &payout.Order{ID: 1}}}
+	for _, c := range []struct {
+		what    string
+		batch   []*op
+		relaxed bool
+	}{
+		{"a question", []*op{question()}, true},
+		{"two questions", []*op{question(), question()}, true},
+		{"a refused order", []*op{refused}, false},
+		{"a question and a refused order", []*op{question(), refused}, false},
+		{"a card", []*op{registers}, false},
+		{"a postponed order", []*op{postponed}, false},
+		{"a question and a postponed order", []*op{question(), postponed}, false},
+	} {
+		if err := db.commits.commit(c.batch); err != nil && !db.engine.refused(err) {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if e.relaxed != c.relaxed {
+			t.Errorf("%s: need not be on disk %v, want %v", c.what, e.relaxed, c.relaxed)
+		}
 	}
 }
 

@@ -45,10 +45,20 @@ type conn interface {
 	// where there is a network, and tells how many rows each one affected; the
 	// statement has the words of rows.go.
 	each(ctx context.Context, sql string, args [][]any) (affected []int64, err error)
+	// later is each for a statement that nobody waits for: where there is a network, it
+	// goes with the next one that is waited for, or with the commit, in one round trip.
+	// told, unless nil, is called when it has run. An error of the statement may be
+	// that of what it goes with.
+	later(ctx context.Context, sql string, args [][]any, told func(affected []int64)) error
+	// flush waits for what was left for later.
+	flush(context.Context) error
 	// holdKey keeps the sealing key as it is until the transaction ends, and reads
 	// it as it is then; changeKey waits for those who hold it.
 	holdKey(context.Context) (vault.KeyID, error)
 	changeKey(context.Context) error
+	// relax lets the commit end before it is on disk, where the engine can do that.
+	// It is called first.
+	relax()
 	commit(context.Context) error
 	rollback()
 }

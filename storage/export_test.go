@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"payout"
 	"payout/vault"
 )
@@ -205,4 +208,34 @@ func Spoil(db *DB, id payout.OrderID) {
 	row, _ := db.ended.Peek(id)
 	row.order.params = []byte("spoiled")
 	db.ended.Add(id, row)
+}
+
+// Trace has a tracer see what goes to a PostgreSQL database from now on.
+func Trace(t *testing.T, db *DB, tracer pgx.QueryTracer) {
+	t.Helper()
+	e := db.engine.(*postgresEngine)
+	config := e.pool.Config()
+	config.ConnConfig.Tracer = tracer
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.pool.Close()
+	e.pool = pool
+}
+
+// Laters leaves statements for later, commits, and tells how many were told that they
+// have run.
+func Laters(db *DB, text string, each [][][]any) (told int, err error) {
+	c, ctx, err := begin(db.engine)
+	if err != nil {
+		return 0, err
+	}
+	defer c.rollback()
+	for _, args := range each {
+		if err := c.later(ctx, text, args, func([]int64) { told++ }); err != nil {
+			return told, err
+		}
+	}
+	return told, commit(ctx, db.engine, c)
 }

@@ -209,7 +209,10 @@ func (c chunk) storeHistory(tx *Tx) error {
 // copyIn stores rows as fast as it can be done.
 func (tx *Tx) copyIn(table string, columns []string, rows [][]any) error {
 	if c, ok := tx.conn.(*postgresConn); ok {
-		_, err := c.tx.CopyFrom(tx.ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
+		if err := c.send(tx.ctx); err != nil {
+			return err
+		}
+		_, err := c.c.Conn().CopyFrom(tx.ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
 		return err
 	}
 	_, err := tx.conn.each(tx.ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") {{rows "+placeholders(1, len(columns))+"}}", rows)

@@ -15,21 +15,21 @@ type Receiver struct {
 }
 
 func applyForms(ctx context.Context, tx conn, forms [][]any) error {
-	if _, err := tx.each(ctx, "INSERT INTO forms (token_hash, order_id) {{rows $1, $2}}", forms); err != nil {
+	if err := tx.later(ctx, "INSERT INTO forms (token_hash, order_id) {{rows $1, $2}}", forms, nil); err != nil {
 		return fmt.Errorf("store forms: %w", err)
 	}
 	return nil
 }
 
 func applyReceivers(ctx context.Context, tx conn, receivers [][]any) error {
-	if _, err := tx.each(ctx, "UPDATE orders SET params_sealed = $2, receiver_mask = $3, receiver_hash = $4 {{from rows}} WHERE id = $1", receivers); err != nil {
+	if err := tx.later(ctx, "UPDATE orders SET params_sealed = $2, receiver_mask = $3, receiver_hash = $4 {{from rows}} WHERE id = $1", receivers, nil); err != nil {
 		return fmt.Errorf("store receivers: %w", err)
 	}
 	return nil
 }
 
 func applyReceipts(ctx context.Context, tx conn, receipts [][]any) error {
-	if _, err := tx.each(ctx, "INSERT INTO receipts (receipt_id, order_id) {{rows $1, $2}} ON CONFLICT (receipt_id) DO NOTHING", receipts); err != nil {
+	if err := tx.later(ctx, "INSERT INTO receipts (receipt_id, order_id) {{rows $1, $2}} ON CONFLICT (receipt_id) DO NOTHING", receipts, nil); err != nil {
 		return fmt.Errorf("store receipts: %w", err)
 	}
 	return nil

@@ -135,3 +135,8 @@ func (c *countingConn) each(ctx context.Context, sql string, args [][]any) ([]in
 	c.rows += len(args)
 	return c.conn.each(ctx, sql, args)
 }
+
+func (c *countingConn) later(ctx context.Context, sql string, args [][]any, told func([]int64)) error {
+	c.rows += len(args)
+	return c.conn.later(ctx, sql, args, told)
+}

@@ -136,28 +136,28 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 
 // insertMoved stores what goes with the moves that came through.
 func insertMoved(ctx context.Context, tx conn, history, opens, closes, callbacks [][]any) error {
-	if _, err := tx.each(ctx, `INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note)
-		{{rows $1, $2, $3, $4, $5, $6, $7, $8}}`, history); err != nil {
+	if err := tx.later(ctx, `INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note)
+		{{rows $1, $2, $3, $4, $5, $6, $7, $8}}`, history, nil); err != nil {
 		return fmt.Errorf("store history: %w", err)
 	}
-	if _, err := tx.each(ctx, `INSERT INTO transactions (order_id, attempt, gate_id, reference, stage, started_us,
+	if err := tx.later(ctx, `INSERT INTO transactions (order_id, attempt, gate_id, reference, stage, started_us,
 			processor_tx_id, rrn, approval_code, error_code, error_message, ended_us)
-		{{rows $1, $2, $3, $4, $5, $6, '', '', '', 0, '', 0}}`, opens); err != nil {
+		{{rows $1, $2, $3, $4, $5, $6, '', '', '', 0, '', 0}}`, opens, nil); err != nil {
 		return fmt.Errorf("store transactions: %w", err)
 	}
 	// What a rail has told once stays when a later answer leaves it out.
-	if _, err := tx.each(ctx, `UPDATE transactions SET stage = $3,
+	if err := tx.later(ctx, `UPDATE transactions SET stage = $3,
 			processor_tx_id = CASE WHEN $4 = '' THEN processor_tx_id ELSE $4 END,
 			rrn = CASE WHEN $5 = '' THEN rrn ELSE $5 END,
 			approval_code = CASE WHEN $6 = '' THEN approval_code ELSE $6 END,
 			eci = CASE WHEN $7 = '' THEN eci ELSE $7 END,
 			advice = CASE WHEN $8 = '' THEN advice ELSE $8 END,
 			error_code = $9, error_message = $10, ended_us = $11 {{from rows}}
-		WHERE order_id = $1 AND attempt = $2`, closes); err != nil {
+		WHERE order_id = $1 AND attempt = $2`, closes, nil); err != nil {
 		return fmt.Errorf("store outcomes: %w", err)
 	}
-	if _, err := tx.each(ctx, `INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us, leased_us)
-		{{rows $1, $2, $3, $4, 0, 'due', $5, $6, $7}}`, callbacks); err != nil {
+	if err := tx.later(ctx, `INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us, leased_us)
+		{{rows $1, $2, $3, $4, 0, 'due', $5, $6, $7}}`, callbacks, nil); err != nil {
 		return fmt.Errorf("store callbacks: %w", err)
 	}
 	return nil

@@ -101,14 +101,17 @@ const transactionMost = 20 * time.Second
 
 const readMost = 15 * time.Second // longest time for a read
 
+// begin sends nothing: BEGIN goes with the first statement.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
-	tx, err := e.pool.Begin(ctx)
+	c, err := e.pool.Acquire(ctx)
 	if err != nil {
 		cancel()
 		return nil, nil, err
 	}
-	return &postgresConn{e: e, tx: tx, cancel: cancel}, ctx, nil
+	waiting := new(pgx.Batch)
+	waiting.Queue("BEGIN")
+	return &postgresConn{e: e, c: c, waiting: waiting, cancel: cancel}, ctx, nil
 }
 
 // refused is true of what the server itself said, and of a commit that it
@@ -145,35 +148,80 @@ func (e *postgresEngine) text(sql string) string {
 	return text
 }
 
+// A postgresConn is a write transaction. A round trip costs both sides more than a
+// row, so statements wait until somebody wants to know what became of them, and then
+// go together. The server leaves out what stands behind one that fails, COMMIT too.
 type postgresConn struct {
-	e      *postgresEngine
-	tx     pgx.Tx
-	cancel context.CancelFunc
+	e       *postgresEngine
+	c       *pgxpool.Conn // nil when the transaction has ended
+	waiting *pgx.Batch    // what was not sent yet
+	begun   bool          // BEGIN was sent
+	cancel  context.CancelFunc
 }
 
-func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, c.e.text(sql), args...)
-	return tag.RowsAffected(), err
+func (c *postgresConn) flush(ctx context.Context) error {
+	if c.empty() { // BEGIN alone can wait
+		return nil
+	}
+	return c.send(ctx)
 }
 
-// each runs a statement once for all rows: see rows.go.
-func (c *postgresConn) each(ctx context.Context, text string, args [][]any) ([]int64, error) {
+// empty reports whether nothing was sent, and nothing waits for it.
+func (c *postgresConn) empty() bool { return !c.begun && c.waiting.Len() == 1 }
+
+// send sends what waits and reads what became of it.
+func (c *postgresConn) send(ctx context.Context) error {
+	batch := c.waiting
+	if batch.Len() == 0 {
+		return nil
+	}
+	c.waiting, c.begun = new(pgx.Batch), true
+	return c.c.SendBatch(ctx, batch).Close()
+}
+
+func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (affected int64, err error) {
+	c.waiting.Queue(c.e.text(sql), args...).Exec(func(tag pgconn.CommandTag) error {
+		affected = tag.RowsAffected()
+		return nil
+	})
+	return affected, c.flush(ctx)
+}
+
+func (c *postgresConn) each(ctx context.Context, text string, args [][]any) (affected []int64, err error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
+	if err := c.later(ctx, text, args, func(n []int64) { affected = n }); err != nil {
+		return nil, err
+	}
+	return affected, c.flush(ctx)
+}
+
+// later sends a statement once for all rows: see rows.go.
+func (c *postgresConn) later(_ context.Context, text string, args [][]any, told func([]int64)) error {
+	if len(args) == 0 {
+		return nil
+	}
 	arrays, types, err := columns(args)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	set := c.e.rowSet(text, types)
-	found, err := c.tx.Query(ctx, set.text, arrays...)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
+	c.waiting.Queue(set.text, arrays...).Query(func(found pgx.Rows) error {
+		affected, err := set.affected(found, args)
+		if err == nil && told != nil {
+			told(affected)
+		}
+		return err
+	})
+	return nil
+}
+
+// affected reads which rows a statement has affected.
+func (s rowSet) affected(found pgx.Rows, args [][]any) ([]int64, error) {
 	affected := make([]int64, len(args))
 	switch {
-	case set.update:
+	case s.update:
 		var number int64
 		for found.Next() {
 			if err := found.Scan(&number); err != nil {
@@ -181,8 +229,8 @@ func (c *postgresConn) each(ctx context.Context, text string, args [][]any) ([]i
 			}
 			affected[number-1] = 1
 		}
-	case len(set.keys) > 0:
-		if err := noteStored(found, set.keys, args, affected); err != nil {
+	case len(s.keys) > 0:
+		if err := noteStored(found, s.keys, args, affected); err != nil {
 			return nil, err
 		}
 	default:
@@ -240,7 +288,10 @@ func (e *postgresEngine) rowSet(text string, types []string) rowSet {
 }
 
 func (c *postgresConn) query(ctx context.Context, sql string, args ...any) (rows, error) {
-	return c.tx.Query(ctx, c.e.text(sql), args...)
+	if err := c.send(ctx); err != nil {
+		return nil, err
+	}
+	return c.c.Query(ctx, c.e.text(sql), args...)
 }
 
 // sealingKeyLock is the number of the advisory lock that those who store sealed
@@ -248,19 +299,18 @@ func (c *postgresConn) query(ctx context.Context, sql string, args ...any) (rows
 // would do, but each batch would write it; and there may be no row yet.
 const sealingKeyLock = rotationLock + 1
 
-// holdKey sends two statements in one round trip. They must be two: one statement
-// sees what was committed before it began, and not what it has waited for.
+// holdKey sends two statements. They must be two: one statement sees what was
+// committed before it began, and not what it has waited for.
 func (c *postgresConn) holdKey(ctx context.Context) (vault.KeyID, error) {
 	var id int64
-	batch := new(pgx.Batch)
-	batch.Queue("SELECT pg_advisory_xact_lock_shared($1)", int64(sealingKeyLock))
-	batch.Queue(readSealingKey, sealingKey).QueryRow(func(row pgx.Row) error {
+	c.waiting.Queue("SELECT pg_advisory_xact_lock_shared($1)", int64(sealingKeyLock))
+	c.waiting.Queue(readSealingKey, sealingKey).QueryRow(func(row pgx.Row) error {
 		if err := row.Scan(&id); !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		return nil
 	})
-	if err := c.tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := c.flush(ctx); err != nil {
 		return 0, fmt.Errorf("read sealing key: %w", err)
 	}
 	return vault.KeyID(id), nil
@@ -271,15 +321,45 @@ func (c *postgresConn) changeKey(ctx context.Context) error {
 	return err
 }
 
-func (c *postgresConn) commit(ctx context.Context) error { return c.tx.Commit(ctx) }
+func (c *postgresConn) relax() { c.waiting.Queue("SET LOCAL synchronous_commit = off") }
+
+func (c *postgresConn) commit(ctx context.Context) error {
+	if c.empty() {
+		c.end()
+		return nil
+	}
+	c.waiting.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() == "ROLLBACK" { // a statement had failed before
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	})
+	if err := c.send(ctx); err != nil {
+		return err
+	}
+	c.end()
+	return nil
+}
 
 // rollback ends a transaction that was not committed; after commit it does nothing.
 func (c *postgresConn) rollback() {
+	if c.c == nil {
+		return
+	}
+	if c.begun && !c.c.Conn().IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		// A broken connection cannot roll back, and need not: the server does.
+		_, _ = c.c.Exec(ctx, "ROLLBACK")
+		cancel()
+	}
+	c.end()
+}
+
+// end gives the connection back; the pool closes one whose transaction has not ended.
+func (c *postgresConn) end() {
 	c.cancel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	// A broken connection cannot roll back, and need not: the server does.
-	_ = c.tx.Rollback(ctx)
+	c.c.Release()
+	c.c = nil
 }
 
 func (e *postgresEngine) reader() querier { return postgresReader{e} }

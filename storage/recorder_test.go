@@ -84,18 +84,32 @@ func (c recordedConn) exec(ctx context.Context, sql string, args ...any) (int64,
 }
 
 func (c recordedConn) each(ctx context.Context, sql string, args [][]any) ([]int64, error) {
-	if len(args) > 0 {
-		if _, ok := c.r.engine.(*postgresEngine); ok {
-			arrays, types, err := columns(args)
-			if err != nil {
-				return nil, err
-			}
-			c.r.note(allRows(c.r.text(sql), types).text, arrays)
-		} else {
-			c.r.note(c.r.text(oneRow(sql)), args[0])
-		}
+	if err := c.noteEach(sql, args); err != nil {
+		return nil, err
 	}
 	return c.conn.each(ctx, sql, args)
+}
+
+func (c recordedConn) later(ctx context.Context, sql string, args [][]any, told func([]int64)) error {
+	if err := c.noteEach(sql, args); err != nil {
+		return err
+	}
+	return c.conn.later(ctx, sql, args, told)
+}
+
+func (c recordedConn) noteEach(sql string, args [][]any) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, ok := c.r.engine.(*postgresEngine); !ok {
+		c.r.note(c.r.text(oneRow(sql)), args[0])
+		return nil
+	}
+	arrays, types, err := columns(args)
+	if err == nil {
+		c.r.note(allRows(c.r.text(sql), types).text, arrays)
+	}
+	return err
 }
 
 // A PlanStep is how a plan reads a table.

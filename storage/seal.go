@@ -60,21 +60,21 @@ func (o *op) seal(v *vault.Vault) error {
 	return o.move.seal(v)
 }
 
-// sealed returns the ops of a batch that are sealed under the wanted key. Those
-// that were sealed under another one are sealed again, if this node has the key.
-func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) ([]*op, error) {
+// sealed makes sure that the ops of a batch are sealed under the wanted key. Those
+// that were sealed under another one are sealed again, if this node has the key;
+// otherwise they are marked and the error is errUnsealed.
+func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) error {
 	if !slices.ContainsFunc(batch, (*op).seals) {
-		return batch, nil
+		return nil
 	}
 	wanted, err := tx.holdKey(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if wanted == anyKey || !slices.ContainsFunc(batch, func(o *op) bool { return o.stale(wanted) }) {
-		return batch, nil
+		return nil
 	}
 	unable := c.vault.Follow(wanted)
-	able := make([]*op, 0, len(batch))
 	for _, o := range batch {
 		if o.stale(wanted) {
 			o.unsealed = o.seal(c.vault)
@@ -82,11 +82,11 @@ func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) ([]*op, er
 		if o.unsealed == nil && o.stale(wanted) {
 			o.unsealed = notUnder(wanted, unable)
 		}
-		if o.unsealed == nil {
-			able = append(able, o)
+		if o.unsealed != nil {
+			err = errUnsealed
 		}
 	}
-	return able, nil
+	return err
 }
 
 // seal seals a value under the key that the database wants at this moment.

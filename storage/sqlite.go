@@ -345,6 +345,17 @@ func (c *sqliteConn) each(ctx context.Context, text string, args [][]any) ([]int
 	return affected, nil
 }
 
+// later runs the statement at once: there is no way that could be saved.
+func (c *sqliteConn) later(ctx context.Context, text string, args [][]any, told func([]int64)) error {
+	affected, err := c.each(ctx, text, args)
+	if err == nil && told != nil {
+		told(affected)
+	}
+	return err
+}
+
+func (c *sqliteConn) flush(context.Context) error { return nil }
+
 // rowStmts are the statements of one text for many rows, prepared on the writer.
 type rowStmts struct {
 	one     driver.Stmt
@@ -404,6 +415,9 @@ func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows,
 func (c *sqliteConn) holdKey(ctx context.Context) (vault.KeyID, error) { return sealingKeyOf(ctx, c) }
 
 func (c *sqliteConn) changeKey(context.Context) error { return nil }
+
+// relax does nothing: how safely a transaction is stored is set before it begins.
+func (c *sqliteConn) relax() {}
 
 func (c *sqliteConn) commit(ctx context.Context) error {
 	_, err := c.exec(ctx, "COMMIT")
