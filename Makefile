@@ -23,8 +23,8 @@ check: ## gofmt, vet, staticcheck
 simulate: ## the simulation with 2,000 seeds (20 in make test)
 	$(GO) test ./gateway -run 'TestSimulation$$' -count=1 -timeout 60m -v -simulate 2000
 
-torture: build ## 30 minutes of kills, failovers and cut connections on 3 nodes and a PostgreSQL pair (1 minute in make test)
-	./bin/payouttorture
+torture: build ## 30 minutes of kills, failovers by Patroni and cut connections on 3 nodes and a PostgreSQL pair (1 minute in make test)
+	./scripts/torture.sh
 
 bench: build ## measure acceptance against its ceiling, on SQLite
 	./bin/payoutbench accept

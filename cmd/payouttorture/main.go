@@ -5,8 +5,8 @@
 // and compares the books of clients, gateway, rail and receivers of callbacks
 // afterwards: see payouttorture --help.
 //
-// plan.go says what is broken and when, torture.go carries it out, books.go
-// compares.
+// plan.go says what is broken and when, torture.go carries it out, plain.go and
+// patroni.go fail the primary over, books.go compares.
 package main
 
 import (
@@ -32,6 +32,7 @@ type cli struct {
 	Keep     bool          `help:"Keep the folder with logs, journals and databases; it is always kept when something was found."`
 	Payoutd  string        `placeholder:"FILE" help:"Program of the nodes (default: payoutd beside this program)."`
 	Postgres string        `placeholder:"FOLDER" help:"Folder of PostgreSQL's programs (default: the newest in /usr/lib/postgresql, else by PATH)."`
+	Failover string        `enum:"plain,patroni" default:"plain" help:"Who promotes the standby: plain is this program, by pg_ctl; patroni is Patroni with etcd, Debian's packages patroni and etcd-server (default: ${default})."`
 	Plan     bool          `help:"Print the plan of the seed and do nothing."`
 	Verbose  bool          `short:"v" help:"Print each fault when it is made."`
 }
@@ -91,24 +92,33 @@ func (c *cli) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("seed %d: %d nodes, %d clients, faults for %s\n", c.Seed, c.Nodes, c.Clients, c.Duration)
+	if c.Failover == byPatroni {
+		if err := findPatroni(); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("seed %d: %d nodes, %d clients, faults for %s, failover %s\n", c.Seed, c.Nodes, c.Clients, c.Duration, c.Failover)
 	t := &torture{seed: c.Seed, duration: c.Duration, nodeCount: c.Nodes, clientCount: c.Clients, rate: c.Rate, program: c.Payoutd, postgres: bin,
-		restMost: restDefault, plan: plan, show: newShow(os.Stdout, c.Verbose)}
+		failover: c.Failover, restMost: restDefault, plan: plan, show: newShow(os.Stdout, c.Verbose)}
 	report, err := t.run(ctx)
 	if report != nil {
 		report.print(os.Stdout)
 	}
-	found := err != nil || len(report.findings) > 0
+	interrupted := err != nil && ctx.Err() != nil && t.ended
+	found := len(t.findings) > 0 || err != nil && !interrupted
 	if c.Keep || found {
 		fmt.Printf("logs, journals and databases are in %s\n", t.dir)
 	} else if err := os.RemoveAll(t.dir); err != nil {
 		return err
 	}
+	if interrupted && !found {
+		return errors.New("interrupted before the books were compared")
+	}
 	if err == nil && found {
 		err = errFound
 	}
 	if err != nil {
-		return fmt.Errorf("%w; again: payouttorture --seed %d --duration %s --nodes %d --clients %d --rate %g", err, c.Seed, c.Duration, c.Nodes, c.Clients, c.Rate)
+		return fmt.Errorf("%w; again: payouttorture --seed %d --duration %s --nodes %d --clients %d --rate %g --failover %s", err, c.Seed, c.Duration, c.Nodes, c.Clients, c.Rate, c.Failover)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type node struct {
 }
 
 // newNode makes a node with its proxies, and starts it.
-func newNode(number int, program, dir string, p *pair) (*node, error) {
+func newNode(number int, program, dir string, p pair) (*node, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -55,33 +54,65 @@ func versionOf(folder string) int {
 	return n
 }
 
-// A pair is two PostgreSQL servers: a primary, and a standby without which it
-// commits nothing.
-type pair struct {
+// A pair is a PostgreSQL primary and a standby without which it commits nothing,
+// together with who promotes the standby: plain.go and patroni.go. The servers are 0
+// and 1; which of them is the primary changes.
+type pair interface {
+	// setUp makes both servers and the gateway's database. What it has started is
+	// running also when it fails: stop ends it.
+	setUp(ctx context.Context) error
+	address(server int) string
+	// primary finds the primary once the standby has all that it has committed.
+	primary(ctx context.Context) (int, error)
+	// failOver ends the primary as the end of its machine would, and returns when
+	// the standby is the primary and has a synchronous standby in what was the
+	// primary.
+	failOver(ctx context.Context, lasts time.Duration) error
+	// restart kills a server; after a while it is started again on the same files. It
+	// returns when the pair is whole.
+	restart(ctx context.Context, server int, after time.Duration) error
+	stop() error
+}
+
+// Who promotes the standby.
+const (
+	byPlain   = "plain"   // this program
+	byPatroni = "patroni" // Patroni, with etcd
+)
+
+// newPair prepares a pair in a folder of its own below dir.
+func newPair(failover, bin, dir string) (pair, error) {
+	s, err := newServers(bin, filepath.Join(dir, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	if failover == byPatroni {
+		return newPatroni(s)
+	}
+	return &plain{servers: s}, nil
+}
+
+// The servers of a pair, without who promotes.
+type servers struct {
 	bin   string // folder of PostgreSQL's programs
 	dir   string // folder of the servers, owned by who runs them
 	as    *syscall.Credential
 	ports [2]int
-
-	primary atomic.Int32 // which of the two
 }
 
 const (
 	databaseName = "payoutd"
-	standbyName  = "standby" // cluster_name of both: a standby tells it to its primary
 
 	serverStarts  = 60 * time.Second // longest start or promotion of a server, on a busy machine
 	standbyCatchs = 90 * time.Second // longest time for a standby to come up with its primary
 )
 
-// config is added to postgresql.conf of both servers. No sockets: everything
-// comes by TCP. What is committed without waiting for the disk stays in memory for
-// long, so that a gateway that does not wait is found out.
+// config is in postgresql.conf of both servers. No sockets: everything comes by
+// TCP. What is committed without waiting for the disk stays in memory for long, so
+// that a gateway that does not wait is found out.
 const config = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-cluster_name = '` + standbyName + `'
-synchronous_standby_names = '` + standbyName + `'
 max_connections = 120
 shared_buffers = 64MB
 wal_keep_size = 256MB
@@ -95,47 +126,28 @@ wal_writer_flush_after = 1GB
 log_min_messages = warning
 `
 
-// newPair makes and starts both servers in a folder of their own below dir.
-func newPair(ctx context.Context, bin, dir string) (*pair, error) {
-	p := &pair{bin: bin, dir: filepath.Join(dir, "postgres")}
-	if err := os.Mkdir(p.dir, 0o700); err != nil {
-		return nil, err
+// newServers makes the folder and finds the ports.
+func newServers(bin, dir string) (servers, error) {
+	s := servers{bin: bin, dir: dir}
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return s, err
 	}
 	if os.Getuid() == 0 { // PostgreSQL refuses root
-		if err := p.asPostgres(); err != nil {
-			return nil, err
+		if err := s.asPostgres(); err != nil {
+			return s, err
 		}
 	}
-	for i := range p.ports {
-		port, err := freePort()
-		if err != nil {
-			return nil, err
+	var err error
+	for i := range s.ports {
+		if s.ports[i], err = freePort(); err != nil {
+			return s, err
 		}
-		p.ports[i] = port
 	}
-	if err := p.command(ctx, "initdb", "-D", p.data(0), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(filepath.Join(p.data(0), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.WriteString(config)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	if err := p.start(ctx, 0); err != nil {
-		return nil, err
-	}
-	if err := p.addStandby(ctx); err != nil {
-		return nil, err
-	}
-	_, err = p.query(ctx, "CREATE DATABASE "+databaseName)
-	return p, err
+	return s, nil
 }
 
 // asPostgres has the servers run as the user postgres.
-func (p *pair) asPostgres() error {
+func (s *servers) asPostgres() error {
 	account, err := user.Lookup("postgres")
 	if err != nil {
 		return fmt.Errorf("PostgreSQL does not run as root: %w", err)
@@ -145,8 +157,8 @@ func (p *pair) asPostgres() error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(p.dir, int(uid), int(gid))
+	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid))
 }
 
 // freePort finds a port of the loopback that nobody uses now.
@@ -159,23 +171,25 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func (p *pair) data(server int) string { return filepath.Join(p.dir, fmt.Sprintf("data%d", server+1)) }
+func (s *servers) data(server int) string {
+	return filepath.Join(s.dir, fmt.Sprintf("data%d", server+1))
+}
 
-func (p *pair) address(server int) string { return fmt.Sprintf("127.0.0.1:%d", p.ports[server]) }
+func (s *servers) address(server int) string { return fmt.Sprintf("127.0.0.1:%d", s.ports[server]) }
 
 // command runs one of PostgreSQL's programs.
-func (p *pair) command(ctx context.Context, program string, args ...string) error {
-	_, err := p.output(ctx, program, args...)
+func (s *servers) command(ctx context.Context, program string, args ...string) error {
+	_, err := s.output(ctx, program, args...)
 	return err
 }
 
-func (p *pair) output(ctx context.Context, program string, args ...string) (string, error) {
+func (s *servers) output(ctx context.Context, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*serverStarts)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, program), args...)
-	cmd.Dir, cmd.WaitDelay = p.dir, time.Second
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
+	cmd.Dir, cmd.WaitDelay = s.dir, time.Second
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH"), "PGCONNECT_TIMEOUT=5"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true} // Ctrl-C is not for the servers
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true} // Ctrl-C is not for the servers
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {
@@ -184,84 +198,34 @@ func (p *pair) output(ctx context.Context, program string, args ...string) (stri
 	return text, nil
 }
 
-// query asks the primary.
-func (p *pair) query(ctx context.Context, sql string) (string, error) {
-	return p.output(ctx, "psql", "-h", "127.0.0.1", "-p", strconv.Itoa(p.ports[p.primary.Load()]), "-U", "postgres", "-XAtqc", sql)
+// query asks one of the servers. Each statement is a transaction of its own.
+func (s *servers) query(ctx context.Context, server int, statements ...string) (string, error) {
+	args := []string{"-h", "127.0.0.1", "-p", strconv.Itoa(s.ports[server]), "-U", "postgres", "-XAtq", "-v", "ON_ERROR_STOP=1"}
+	for _, sql := range statements {
+		args = append(args, "-c", sql)
+	}
+	return s.output(ctx, "psql", args...)
 }
 
-func (p *pair) start(ctx context.Context, server int) error {
-	return p.command(ctx, "pg_ctl", "start", "-w", "-t", strconv.Itoa(int(serverStarts.Seconds())), "-D", p.data(server),
-		"-l", filepath.Join(p.dir, fmt.Sprintf("log%d", server+1)), "-o", fmt.Sprintf("-p %d", p.ports[server]))
+// streams reports whether the primary commits nothing without the other one,
+// and the other one has it all.
+func (s *servers) streams(ctx context.Context, primary int) (bool, error) {
+	n, err := s.query(ctx, primary, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'")
+	return n == "1", err
 }
 
-// addStandby makes the other server a new copy of the primary and waits until
-// the primary commits with it.
-func (p *pair) addStandby(ctx context.Context) error {
-	primary := int(p.primary.Load())
-	standby := 1 - primary
-	if err := os.RemoveAll(p.data(standby)); err != nil {
-		return err
-	}
-	if err := p.command(ctx, "pg_basebackup", "-D", p.data(standby), "-R", "-X", "stream", "-c", "fast",
-		"-h", "127.0.0.1", "-p", strconv.Itoa(p.ports[primary]), "-U", "postgres"); err != nil {
-		return err
-	}
-	if err := p.start(ctx, standby); err != nil {
-		return err
-	}
-	return p.inSync(ctx)
-}
-
-// inSync waits until the standby has all that the primary has committed.
-func (p *pair) inSync(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, standbyCatchs)
-	defer cancel()
-	for {
-		n, err := p.query(ctx, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'")
-		if err == nil && n == "1" {
-			return nil
-		}
-		if wait(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("the standby does not come up with its primary: %w", errors.Join(ctx.Err(), err))
-		}
-	}
-}
-
-// failOver kills the primary and promotes the standby after a while; then it
-// makes a new standby out of what is left.
-func (p *pair) failOver(ctx context.Context, unnoticed time.Duration) error {
-	old := int(p.primary.Load())
-	if err := p.kill(ctx, old); err != nil {
-		return err
-	}
-	if err := wait(ctx, unnoticed); err != nil {
-		return err
-	}
-	if err := p.command(ctx, "pg_ctl", "promote", "-w", "-t", strconv.Itoa(int(serverStarts.Seconds())), "-D", p.data(1-old)); err != nil {
-		return err
-	}
-	p.primary.Store(int32(1 - old))
-	return p.addStandby(ctx)
-}
-
-// restart kills a server and starts it again on its files after a while.
-func (p *pair) restart(ctx context.Context, server int, after time.Duration) error {
-	if err := p.kill(ctx, server); err != nil {
-		return err
-	}
-	if err := wait(ctx, after); err != nil {
-		return err
-	}
-	if err := p.start(ctx, server); err != nil {
-		return err
-	}
-	return p.inSync(ctx)
+// createDatabase makes the gateway's database. The standby shows it too when it
+// returns: a client that is told by one server that there is no such database does not
+// ask the other.
+func (s *servers) createDatabase(ctx context.Context, primary int) error {
+	_, err := s.query(ctx, primary, "SET synchronous_commit = remote_apply", "CREATE DATABASE "+databaseName)
+	return err
 }
 
 // kill kills a server with all its processes, as the end of its machine would,
 // and returns when they are gone: after that it acknowledges nothing.
-func (p *pair) kill(ctx context.Context, server int) error {
-	text, err := os.ReadFile(filepath.Join(p.data(server), "postmaster.pid"))
+func (s *servers) kill(ctx context.Context, server int) error {
+	text, err := os.ReadFile(filepath.Join(s.data(server), "postmaster.pid"))
 	if err != nil {
 		return fmt.Errorf("kill PostgreSQL: %w", err)
 	}
@@ -301,7 +265,7 @@ func (p *pair) kill(ctx context.Context, server int) error {
 		}
 	}
 	// A process that nobody has waited for yet still has its number, and PostgreSQL takes it for a living one.
-	return os.Remove(filepath.Join(p.data(server), "postmaster.pid"))
+	return os.Remove(filepath.Join(s.data(server), "postmaster.pid"))
 }
 
 // A process is a row of ps.
@@ -349,12 +313,12 @@ func alive(ctx context.Context, pids []int) (bool, error) {
 	return slices.ContainsFunc(all, func(one process) bool { return !one.zombie && slices.Contains(pids, one.pid) }), err
 }
 
-// stop stops both servers.
-func (p *pair) stop() error {
+// stopServers stops those that run.
+func (s *servers) stopServers() error {
 	var failed error
-	for server := range p.ports {
-		if _, err := os.Stat(filepath.Join(p.data(server), "postmaster.pid")); err == nil {
-			failed = errors.Join(failed, p.command(context.Background(), "pg_ctl", "stop", "-m", "immediate", "-w", "-D", p.data(server)))
+	for server := range s.ports {
+		if _, err := os.Stat(filepath.Join(s.data(server), "postmaster.pid")); err == nil {
+			failed = errors.Join(failed, s.command(context.Background(), "pg_ctl", "stop", "-m", "immediate", "-w", "-D", s.data(server)))
 		}
 	}
 	return failed

@@ -40,12 +40,13 @@ type torture struct {
 	rate                   float64
 	program                string        // payoutd
 	postgres               string        // folder of PostgreSQL's programs
+	failover               string        // who promotes the standby
 	restMost               time.Duration // for everything to come to rest
 	plan                   []stream
 	show                   *show
 
 	dir       string
-	pair      *pair
+	pair      pair
 	nodes     []*node
 	merchants []*merchant
 	receivers []*receiver
@@ -57,6 +58,7 @@ type torture struct {
 	made     map[kind]int
 	findings []finding
 	seen     map[string]int // findings of a rule
+	ended    bool           // everything that was started
 }
 
 const findingsMost = 20 // told of each rule
@@ -76,7 +78,10 @@ func (t *torture) found(rule, what string) {
 func (t *torture) run(ctx context.Context) (_ *report, err error) {
 	t.made, t.seen = make(map[kind]int), make(map[string]int)
 	began := time.Now()
-	defer func() { err = errors.Join(err, t.tearDown()) }()
+	defer func() {
+		down := t.tearDown()
+		err, t.ended = errors.Join(err, down), down == nil
+	}()
 	t.show.phase("setting up")
 	if err := t.setUp(ctx); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
@@ -144,7 +149,10 @@ func (t *torture) setUp(ctx context.Context) error {
 		return err
 	}
 	t.control = payout.Secret(rand.Text())
-	if t.pair, err = newPair(ctx, t.postgres, t.dir); err != nil {
+	if t.pair, err = newPair(t.failover, t.postgres, t.dir); err != nil {
+		return err
+	}
+	if err := t.pair.setUp(ctx); err != nil {
 		return err
 	}
 	if err := t.addParty(ctx); err != nil {
@@ -269,10 +277,15 @@ func (t *torture) make(ctx context.Context, s stream, f fault) error {
 	switch f.kind {
 	case failover:
 		return t.pair.failOver(ctx, f.lasts)
-	case restart:
-		return t.pair.restart(ctx, int(t.pair.primary.Load()), f.lasts)
-	case killStandby:
-		return t.pair.restart(ctx, 1-int(t.pair.primary.Load()), f.lasts)
+	case restart, killStandby:
+		server, err := t.pair.primary(ctx)
+		if err != nil {
+			return err
+		}
+		if f.kind == killStandby {
+			server = 1 - server
+		}
+		return t.pair.restart(ctx, server, f.lasts)
 	}
 	n := t.nodes[s.node]
 	switch f.kind {

@@ -67,7 +67,7 @@ func start(t *testing.T, duration time.Duration) *torture {
 		}
 		t.Skip(err)
 	}
-	run := &torture{seed: *tortureSeed, duration: duration, nodeCount: 3, clientCount: 16, rate: 40, postgres: bin, restMost: 4 * time.Minute, show: newShow(t.Output(), true)}
+	run := &torture{seed: *tortureSeed, duration: duration, nodeCount: 3, clientCount: 16, rate: 40, postgres: bin, failover: byPlain, restMost: 4 * time.Minute, show: newShow(t.Output(), true)}
 	if run.seed == 0 {
 		run.seed = rand.Uint64N(1 << 32)
 	}
