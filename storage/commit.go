@@ -228,7 +228,7 @@ func (c *committer) store(batch []*op) {
 	alone := len(batch) > 1 && c.refused(err)
 	for _, o := range batch {
 		if o.unsealed != nil {
-			o.done <- o.unsealed // nothing of it was sent to the database
+			o.done <- o.unsealed // nothing of it is stored
 			continue
 		}
 		if alone {

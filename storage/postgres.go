@@ -184,17 +184,18 @@ func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (affec
 		affected = tag.RowsAffected()
 		return nil
 	})
-	return affected, c.flush(ctx)
+	err = c.flush(ctx)
+	return affected, err
 }
 
 func (c *postgresConn) each(ctx context.Context, text string, args [][]any) (affected []int64, err error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	if err := c.later(ctx, text, args, func(n []int64) { affected = n }); err != nil {
-		return nil, err
+	if err = c.later(ctx, text, args, func(n []int64) { affected = n }); err == nil {
+		err = c.flush(ctx)
 	}
-	return affected, c.flush(ctx)
+	return affected, err
 }
 
 // later sends a statement once for all rows: see rows.go.
