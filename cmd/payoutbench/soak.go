@@ -23,12 +23,11 @@ type soakCmd struct {
 }
 
 const (
-	samplesMost   = 600 // in one run
-	sampleLeast   = time.Second
-	linesWanted   = 20 // of the table
-	acceptRounds  = 3
-	streamAhead   = 2048  // requests signed ahead
-	acceptsSigned = 17000 // for each second
+	samplesMost  = 600 // in one run
+	sampleLeast  = time.Second
+	linesWanted  = 20 // of the table
+	acceptRounds = 3
+	streamAhead  = 2048 // requests signed ahead
 )
 
 // Validate is called when the flags have been read.
@@ -51,7 +50,7 @@ func (c soakCmd) Run(ctx context.Context, t terminal) (err error) {
 	}
 	l.describe(c.Duration, 1)
 	l.report.set("in flight at most", fmt.Sprint(c.InFlight))
-	l.report.set("signing", "while it runs, by payoutbench")
+	l.report.set("signing", "while it runs, by payoutbench, also of the accepts alone")
 	var ends []soakEnd
 	for _, h := range l.houses {
 		end, err := c.house(ctx, l, h)
@@ -138,18 +137,24 @@ func (c soakCmd) house(ctx context.Context, l *lab, h *house) (end soakEnd, err 
 	return end, errors.Join(err, cpuErr, ctx.Err())
 }
 
-// accepts measures accepts alone, of orders that wait.
+// accepts measures accepts alone, of orders that wait. They are signed while they are
+// sent, as those of the soak: what is compared bears the same.
 func (c soakCmd) accepts(ctx context.Context, l *lab, h *house, merchants []*merchant) (float64, error) {
+	streaming, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 1)
+	take := stream(streaming, l.payouts(spec.Payout, merchants, gateWaiting), func(err error) { failed <- err })
 	var rates []float64
 	for range acceptRounds {
-		var m magazine
-		if err := m.fill(ctx, int(acceptsSigned*c.Accepts.Seconds())+c.Connections, l.payouts(spec.Payout, merchants, gateWaiting)); err != nil {
-			return 0, err
-		}
 		closed := loop{connections: c.Connections, duration: c.Accepts}
-		got, err := measure(ctx, closed, h.nodes, target{dial: dialer(addresses(h.nodes), asyncAnswer), next: m.take})
+		got, err := measure(ctx, closed, h.nodes, target{dial: dialer(addresses(h.nodes), asyncAnswer), next: take})
 		if err == nil {
 			err = got.first
+		}
+		select {
+		case failure := <-failed:
+			err = errors.Join(err, failure)
+		default:
 		}
 		if err != nil {
 			return 0, fmt.Errorf("accepts alone: %w", err)
