@@ -365,26 +365,7 @@ func fresh(batch []*op) (n int) {
 // the commit, which need not wait for the disk: a question that is asked again after
 // a crash is answered again, and does nothing.
 func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
-	var (
-		accepts   []*acceptOp
-		moves     []*moveOp
-		postpones []*postponeOp
-		attempts  []*attemptOp
-	)
-	for _, o := range batch {
-		switch {
-		case o.accept != nil:
-			o.accept.result = Accepted{}
-			accepts = append(accepts, o.accept)
-		case o.move != nil:
-			o.move.moved = false
-			moves = append(moves, o.move)
-		case o.postpone != nil:
-			postpones = append(postpones, o.postpone)
-		case o.attempt != nil:
-			attempts = append(attempts, o.attempt)
-		}
-	}
+	accepts, moves, postpones, attempts := sorted(batch)
 	if !slices.ContainsFunc(batch, func(o *op) bool { return o.accept == nil || !o.accept.NonceAlone() }) {
 		tx.relax()
 	}
@@ -434,6 +415,25 @@ func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
 		}
 	}
 	return nil
+}
+
+// sorted tells the ops of a batch apart, and forgets what an earlier try has found.
+func sorted(batch []*op) (accepts []*acceptOp, moves []*moveOp, postpones []*postponeOp, attempts []*attemptOp) {
+	for _, o := range batch {
+		switch {
+		case o.accept != nil:
+			o.accept.result = Accepted{}
+			accepts = append(accepts, o.accept)
+		case o.move != nil:
+			o.move.moved = false
+			moves = append(moves, o.move)
+		case o.postpone != nil:
+			postpones = append(postpones, o.postpone)
+		case o.attempt != nil:
+			attempts = append(attempts, o.attempt)
+		}
+	}
+	return accepts, moves, postpones, attempts
 }
 
 // place names an order in seals and errors; the row itself may hold what nobody
