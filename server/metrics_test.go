@@ -145,12 +145,18 @@ var deeds = []struct {
 	{"a rail that does not answer", func(h *house, _ string) { h.pay("silent", "2000000021") }, []moving{
 		{`payoutd_orders{stage="doubtful"}`, above0}, {`payoutd_rail_answers_total{gate="Bank",result="lost"}`, grown},
 	}},
-	{"more orders than the gate takes at once", func(h *house, hanging string) {
+	{"more orders than the gate takes at once", func(h *house, _ string) {
 		for i := range 20 {
-			h.pay(fmt.Sprint("slow-", i), slow3s, callbackTo(hanging))
+			h.pay(fmt.Sprint("slow-", i), slow3s)
 		}
 	}, []moving{
 		{`payoutd_gate_orders_under_way{gate="Bank"}`, above0}, {`payoutd_orders_oldest_due_age_seconds{gate="Bank"}`, above0},
+	}},
+	{"more callbacks than a receiver is sent at once", func(h *house, hanging string) {
+		for i := range 40 {
+			h.pay(fmt.Sprint("told-", i), "1234567890", callbackTo(hanging))
+		}
+	}, []moving{
 		{`payoutd_callbacks_under_way`, above0}, {"payoutd_callbacks_oldest_due_age_seconds", above0},
 	}},
 	{"a rail that is down", func(h *house, _ string) {
