@@ -33,6 +33,17 @@ func TestCommitsTakeFewRoundTrips(t *testing.T) {
 	count := new(trips)
 	storage.Trace(t, db, count)
 	o := order(t, db, "a")
+	sent := &payout.Transaction{OrderID: o.ID, Attempt: 1, GateID: 1, Reference: "r", Stage: payout.Sending, StartedAt: noon}
+	move := func(m storage.Move) func() error {
+		return func() error {
+			m.OrderID, m.At, m.Attempts = o.ID, noon, 1
+			moved, err := db.Move(m)
+			if err == nil && !moved {
+				err = errors.New("the move is lost")
+			}
+			return err
+		}
+	}
 	for _, c := range []struct {
 		what string
 		most int32
@@ -45,14 +56,9 @@ func TestCommitsTakeFewRoundTrips(t *testing.T) {
 			_, err := db.Accept(a)
 			return err
 		}},
-		{"a move", 2, func() error {
-			moved, err := db.Move(storage.Move{OrderID: o.ID, From: payout.Starting, Event: payout.Send, To: payout.Sending, At: noon, DueAt: noon,
-				Attempts: 1, Opens: &payout.Transaction{OrderID: o.ID, Attempt: 1, GateID: 1, Reference: "r", Stage: payout.Sending, StartedAt: noon}})
-			if err == nil && !moved {
-				err = errors.New("the move is lost")
-			}
-			return err
-		}},
+		{"the intent to send", 2, move(storage.Move{From: payout.Starting, Event: payout.Send, To: payout.Sending, DueAt: noon, Opens: sent})},
+		{"an end with its callback", 3, move(storage.Move{From: payout.Sending, Version: 1, Event: payout.Approve, To: payout.Approved, Closes: sent,
+			Callback: &payout.Callback{ID: 1, OrderID: o.ID, Receiver: "merchant.example.com:443", URL: "https://merchant.example.com/cb", DueAt: noon}})},
 	} {
 		before := count.n.Load()
 		if err := c.do(); err != nil {

@@ -32,7 +32,7 @@ type cli struct {
 	Keep     bool          `help:"Keep the folder with logs, journals and databases; it is always kept when something was found."`
 	Payoutd  string        `placeholder:"FILE" help:"Program of the nodes (default: payoutd beside this program)."`
 	Postgres string        `placeholder:"FOLDER" help:"Folder of PostgreSQL's programs (default: the newest in /usr/lib/postgresql, else by PATH)."`
-	Failover string        `enum:"plain,patroni" default:"plain" help:"Who promotes the standby: plain is this program, by pg_ctl; patroni is Patroni with etcd, Debian's packages patroni and etcd-server (default: ${default})."`
+	Failover string        `enum:"plain,patroni" default:"plain" help:"Who promotes the standby: plain is this program, by pg_ctl; patroni is Patroni with etcd, Debian's packages patroni, etcd-server and python3-etcd (default: ${default})."`
 	Plan     bool          `help:"Print the plan of the seed and do nothing."`
 	Verbose  bool          `short:"v" help:"Print each fault when it is made."`
 }

@@ -50,7 +50,7 @@ func newNode(number int, program, dir string, p pair) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{number: number, program: program, dir: dir, listen: fmt.Sprintf("127.0.0.1:%d", port), quit: make(chan struct{}), done: make(chan struct{})}
+	n := &node{number: number, program: program, dir: dir, listen: loopback(port), quit: make(chan struct{}), done: make(chan struct{})}
 	for server := range n.database {
 		if n.database[server], err = newProxy(p.address(server)); err != nil {
 			return nil, err

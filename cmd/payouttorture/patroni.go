@@ -62,8 +62,6 @@ func newPatroni(s servers) (pair, error) {
 	return p, nil
 }
 
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
 // settings are the file of a server's Patroni. The standby is synchronous or there
 // is no commit, also while it is away: strict. A dead primary comes back as a standby,
 // by pg_rewind, or as a new copy where that fails.

@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-var withPatroni = flag.Bool("patroni", false, "run TestPatroniFailsOver, which needs Debian's packages patroni and etcd-server")
+var withPatroni = flag.Bool("patroni", false, "run TestPatroniFailsOver, which needs Debian's packages patroni, etcd-server and python3-etcd")
 
 // A Patroni that is stopped while its server is down must not lose its key, and
 // one that stands by must not take it: that would be a failover, not a restart.

@@ -175,7 +175,9 @@ func (s *servers) data(server int) string {
 	return filepath.Join(s.dir, fmt.Sprintf("data%d", server+1))
 }
 
-func (s *servers) address(server int) string { return fmt.Sprintf("127.0.0.1:%d", s.ports[server]) }
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (s *servers) address(server int) string { return loopback(s.ports[server]) }
 
 // command runs one of PostgreSQL's programs.
 func (s *servers) command(ctx context.Context, program string, args ...string) error {
