@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,18 +11,6 @@ import (
 	"payout"
 	"payout/vault"
 )
-
-// A Nonce is an oauth_nonce that a party has used with a timestamp.
-type Nonce struct {
-	PartyID   payout.PartyID
-	Timestamp int64     // oauth_timestamp
-	Hash      []byte    // first 16 bytes of SHA-256 of the nonce
-	Expires   time.Time // when it may be forgotten
-}
-
-func compareNonces(a, b *Nonce) int {
-	return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.PartyID, b.PartyID), bytes.Compare(a.Hash, b.Hash))
-}
 
 // An Acceptance is everything that a request stores, in one commit: all of it
 // or, when the nonce was used or the order exists, nothing but the nonce.
@@ -64,6 +51,11 @@ type acceptOp struct {
 
 // Accept stores a request. It shares its commit with other callers.
 func (db *DB) Accept(a Acceptance) (Accepted, error) {
+	if a.Nonce != nil && a.NonceAlone() {
+		if used, ok := db.useSoon(a.Nonce); ok {
+			return Accepted{NonceUsed: used}, nil
+		}
+	}
 	o := &acceptOp{Acceptance: a}
 	if a.Move != nil {
 		o.move = &moveOp{Move: *a.Move}
@@ -111,33 +103,6 @@ func sealParams(v *vault.Vault, id payout.OrderID, params map[string]string) ([]
 
 // sealable is an order's parameters in the form in which they are sealed.
 func sealable(params map[string]string) ([]byte, error) { return json.Marshal(params) }
-
-// applyNonces stores nonces, and finds out which were used before. They go in by key
-// order: two nodes that store the same ones do not deadlock.
-func applyNonces(ctx context.Context, tx conn, accepts []*acceptOp) error {
-	var with []*acceptOp
-	for _, a := range accepts {
-		if a.Nonce != nil {
-			with = append(with, a)
-		}
-	}
-	slices.SortStableFunc(with, func(a, b *acceptOp) int { return compareNonces(a.Nonce, b.Nonce) })
-	args := make([][]any, len(with))
-	for i, a := range with {
-		args[i] = []any{a.Nonce.Timestamp, int64(a.Nonce.PartyID), a.Nonce.Hash, us(a.Nonce.Expires)}
-	}
-	err := tx.later(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
-		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args,
-		func(stored []int64) {
-			for i, a := range with {
-				a.result.NonceUsed = stored[i] == 0
-			}
-		})
-	if err != nil {
-		return fmt.Errorf("store nonces: %w", err)
-	}
-	return nil
-}
 
 // applyOrders stores new orders; one whose client_orderid exists is left out.
 func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
@@ -252,34 +217,4 @@ func (db *DB) requests(ctx context.Context, and string, args ...any) ([]payout.R
 		return nil, fmt.Errorf("read requests: %w", err)
 	}
 	return found, nil
-}
-
-// ForgetNonces deletes those of the limit oldest nonces that have expired, and
-// tells how many it were. A nonce expires at most a window later than others of
-// its timestamp, so what is left at the beginning does not stay long. Where nodes
-// share them, one whose clock has jumped ahead forgets no more than the database's
-// clock allows: the other nodes would take the same requests again.
-func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
-	var last Nonce
-	err = readAll(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last.Timestamp, &last.PartyID, &last.Hash) },
-		"SELECT timestamp_s, party_id, nonce FROM nonces ORDER BY timestamp_s, party_id, nonce LIMIT $1", int64(limit))
-	if err != nil {
-		return 0, fmt.Errorf("look for expired nonces: %w", err)
-	}
-	if last.Hash == nil {
-		return 0, nil
-	}
-	expired := tx.Now
-	if there, err := tx.db.clock(tx.ctx, tx.conn); err != nil {
-		return 0, err
-	} else if !there.IsZero() && there.Before(expired) {
-		expired = there
-	}
-	deleted, err = tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (timestamp_s, party_id, nonce) <= ($1, $2, $3) AND expires_us <= $4`,
-		last.Timestamp, int64(last.PartyID), last.Hash, us(expired))
-	if err != nil {
-		return 0, fmt.Errorf("forget nonces: %w", err)
-	}
-	tx.db.commits.metrics.Load().noncesForgotten(deleted)
-	return deleted, nil
 }

@@ -94,10 +94,3 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.oldestNonce, age)
 	}
 }
-
-// oldestNonce reads the oldest timestamp among the nonces; 0 when there is none.
-func (db *DB) oldestNonce(ctx context.Context) (timestamp int64, err error) {
-	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&timestamp) },
-		"SELECT coalesce(min(timestamp_s), 0) FROM nonces")
-	return timestamp, err
-}

@@ -37,6 +37,7 @@ type committer struct {
 	queue  chan *op
 	ended  chan struct{} // a commit has ended
 	held   atomic.Int32  // writes that have left the queue, and wait for their commit to begin
+	orders atomic.Int32  // new requests under way that store more than a nonce
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards closed against submit
 	closed bool
@@ -118,6 +119,10 @@ func (c *committer) stop() {
 // can tell; one that hangs is ErrUnknown at last, because it may still be stored.
 func (c *committer) submit(o *op) error {
 	o.done = make(chan error, 1)
+	if o.accept != nil && !o.accept.NonceAlone() {
+		c.orders.Add(1)
+		defer c.orders.Add(-1)
+	}
 	if err := c.enqueue(o); err != nil {
 		return err
 	}
@@ -369,7 +374,7 @@ func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
 	if !slices.ContainsFunc(batch, func(o *op) bool { return o.accept == nil || !o.accept.NonceAlone() }) {
 		tx.relax()
 	}
-	if err := applyNonces(ctx, tx, accepts); err != nil {
+	if err := applyNonces(ctx, c.engine, tx, accepts); err != nil {
 		return err
 	}
 	if err := c.sealed(ctx, tx, batch); err != nil {

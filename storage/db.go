@@ -45,6 +45,7 @@ type DB struct {
 	orders    block
 	callbacks block
 	ended     *endedOrders
+	soon      soonTimer
 	probing   sync.Mutex // guards probe
 	probe     *probe     // the write of Writable that is under way, or nil
 
@@ -82,6 +83,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 // Close waits for the writes under way and closes the database. No method may
 // be called after it.
 func (db *DB) Close() error {
+	db.soon.stop(db.storeWaiting)
 	db.commits.stop()
 	for _, b := range []*block{&db.serials, &db.orders, &db.callbacks} {
 		b.fetching.Wait()

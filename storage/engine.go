@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"strings"
+	"time"
 
 	"payout/vault"
 )
@@ -28,6 +29,14 @@ type engine interface {
 	// alone takes a lock that ends with release or with the process; ErrAlone
 	// when somebody has it.
 	alone(context.Context) (release func() error, err error)
+	// useNonces stores nonces in a transaction, and tells by number which were used before:
+	// when what was left for later has run. It also stores those of useSoon.
+	useNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(i int)) error
+	// useSoon uses a nonce at once and stores it with a later commit; it is not ok
+	// where a nonce has to be stored first.
+	useSoon(*Nonce) (used, ok bool)
+	// forgetNonces forgets what memory holds of those that have expired.
+	forgetNonces(now time.Time)
 	ping(context.Context) error
 	close() error
 }

@@ -40,6 +40,9 @@ var apart = map[string]string{
 	"rows.go":      "the words of statements for many rows",
 }
 
+// sqliteOnly is the file of statements that PostgreSQL is never asked.
+const sqliteOnly = "nonce_set.go"
+
 // scans are statements that read more than they find, by a part of their text,
 // and why they may.
 var scans = map[string]string{
@@ -64,6 +67,9 @@ func TestNoStatementReadsATableThatGrowsFromEndToEnd(t *testing.T) {
 		useEverything(t, db, id)
 		texts := recorder.Texts()
 		for _, l := range literals {
+			if db.Shared() && l.position.Filename == sqliteOnly {
+				continue
+			}
 			if !slices.ContainsFunc(texts, l.pattern.MatchString) {
 				t.Errorf("%s: no plan of %q was looked at: call its method in useEverything", l.position, l.text)
 			}
@@ -222,6 +228,7 @@ func fillTables(t *testing.T, db *storage.DB) {
 		`INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error) ` + numbers + ` SELECT 1000000 + i, 1, i, 1, 200, '' FROM n`,
 		`INSERT INTO callback_resends (callback_id, at_us, asked_by) ` + numbers + ` SELECT 1000000 + i, 1, '' FROM n`,
 		`INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) ` + numbers + ` SELECT 1700000000 + i / 100, 1, ` + unique + `, 1 FROM n`,
+		`INSERT INTO nonce_batches (id, timestamp_s, expires_us, number, nonces) ` + numbers + ` SELECT i, 1700000000 + i / 100, 1, 1, CAST('' AS {{bytes}}) FROM n`,
 		`INSERT INTO forms (token_hash, order_id) ` + numbers + ` SELECT ` + unique + `, i FROM n`,
 		`INSERT INTO receipts (receipt_id, order_id) ` + numbers + ` SELECT 'fill-' || i, i FROM n`,
 		`INSERT INTO card_refs (id, party_id, order_id, unique_id, card_sealed, card_mask, created_us, deleted_us)
@@ -258,6 +265,9 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 		Order: o, Request: request(t, db, o), DueAt: noon, Unique: true, Form: []byte("fedcba9876543210"),
 		CardRef: &payout.CardRef{ID: payout.CardRefIDMin + 1, PartyID: 1, OrderID: o.ID, Card: "4444555566661111"}})
 	accept(t, db, storage.Acceptance{Request: request(t, db, o)})
+	for i := range 2 { // one that memory keeps, stored, and expired below
+		accept(t, db, storage.Acceptance{Nonce: &storage.Nonce{PartyID: 1, Timestamp: noon.Unix() - 60, Hash: []byte{byte(i)}, Expires: noon}})
+	}
 	must(db.OrderOfForm(ctx, []byte("fedcba9876543210")))
 	for _, which := range []storage.Which{storage.SentDue, storage.AllDue} {
 		must(db.NextDue(ctx, 7, which))

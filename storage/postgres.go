@@ -148,6 +148,15 @@ func (e *postgresEngine) text(sql string) string {
 	return text
 }
 
+func (e *postgresEngine) useNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(int)) error {
+	return storeNonces(ctx, tx, nonces, used)
+}
+
+// useSoon is never ok: other nodes must see a nonce before it is used.
+func (e *postgresEngine) useSoon(*Nonce) (used, ok bool) { return false, false }
+
+func (e *postgresEngine) forgetNonces(time.Time) {}
+
 // A postgresConn is a write transaction. A round trip costs both sides more than a
 // row, so statements wait until somebody wants to know what became of them, and then
 // go together. The server leaves out what stands behind one that fails, COMMIT too.

@@ -51,6 +51,8 @@ type sqliteEngine struct {
 
 	unsettled atomic.Bool // nobody knows yet whether the last commit is in the log
 
+	nonces nonceSet
+
 	prepared sync.Map // string to *sql.Stmt, prepared on read
 }
 
@@ -68,7 +70,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 			"cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
-	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts)}
+	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts), nonces: newNonceSet()}
 	var err error
 	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -428,6 +430,7 @@ func (c *sqliteConn) commit(ctx context.Context) error {
 		return err // rollback follows
 	}
 	c.done = true
+	c.e.nonces.keep()
 	c.e.writing.Unlock()
 	return nil
 }
@@ -441,6 +444,7 @@ func (c *sqliteConn) rollback() {
 	defer c.e.writing.Unlock()
 	// SQLite may have rolled back by itself (a full disk); the error says only that.
 	_, _ = c.e.writer.ExecContext(context.Background(), "ROLLBACK")
+	c.e.nonces.giveBack()
 }
 
 func (e *sqliteEngine) reader() querier { return sqliteReader{e} }

@@ -1,0 +1,228 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"payout"
+)
+
+// A Nonce is an oauth_nonce that a party has used with a timestamp.
+type Nonce struct {
+	PartyID   payout.PartyID
+	Timestamp int64     // oauth_timestamp
+	Hash      []byte    // first 16 bytes of SHA-256 of the nonce
+	Expires   time.Time // when it may be forgotten
+}
+
+func compareNonces(a, b *Nonce) int {
+	return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.PartyID, b.PartyID), bytes.Compare(a.Hash, b.Hash))
+}
+
+// applyNonces stores the nonces of requests, and finds out which were used before.
+func applyNonces(ctx context.Context, e engine, tx conn, accepts []*acceptOp) error {
+	var with []*acceptOp
+	var nonces []*Nonce
+	for _, a := range accepts {
+		if a.Nonce != nil {
+			with, nonces = append(with, a), append(nonces, a.Nonce)
+		}
+	}
+	return e.useNonces(ctx, tx, nonces, func(i int) { with[i].result.NonceUsed = true })
+}
+
+// soonAfter is when a nonce is stored at the latest that was to be stored soon.
+const soonAfter = 100 * time.Millisecond
+
+// A soonTimer has such nonces stored when no other commit does it before.
+type soonTimer struct {
+	mu      sync.Mutex
+	set     *time.Timer // nil: nothing waits
+	stopped bool
+}
+
+// useSoon uses a question's nonce without a commit of its own, where the engine can. A
+// question changes nothing: when the process is killed before the nonce is stored,
+// whoever has the signed question can ask it again. While orders are being stored,
+// questions wait for their commits too: a party that polls at full speed would
+// otherwise leave them no processor.
+func (db *DB) useSoon(n *Nonce) (used, ok bool) {
+	if db.commits.orders.Load() > 0 {
+		return false, false
+	}
+	used, ok = db.engine.useSoon(n)
+	if ok && !used {
+		db.commits.metrics.Load().noncesStored(1)
+		db.storeSoon()
+	}
+	return used, ok
+}
+
+func (db *DB) storeSoon() {
+	t := &db.soon
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.set != nil || t.stopped {
+		return
+	}
+	t.set = time.AfterFunc(soonAfter, func() {
+		t.mu.Lock()
+		t.set = nil
+		t.mu.Unlock()
+		if err := db.storeWaiting(); err != nil {
+			db.storeSoon() // it will be tried again
+		}
+	})
+}
+
+// storeWaiting stores what waits to be stored soon.
+func (db *DB) storeWaiting() error { return db.commits.submit(&op{accept: new(acceptOp)}) }
+
+// stop stores what waits, and ends the timer.
+func (t *soonTimer) stop(store func() error) {
+	t.mu.Lock()
+	waiting := t.set != nil && t.set.Stop()
+	t.stopped = true
+	t.mu.Unlock()
+	if waiting {
+		_ = store() // as after a crash, what cannot be stored is forgotten
+	}
+}
+
+// storeNonces stores nonces in a row each, and tells by number which were there
+// before. They go in by key order: two nodes that store the same ones do not deadlock.
+func storeNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(i int)) error {
+	order := make([]int, len(nonces))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compareNonces(nonces[a], nonces[b]) })
+	args := make([][]any, len(nonces))
+	for i, n := range order {
+		nonce := nonces[n]
+		args[i] = []any{nonce.Timestamp, int64(nonce.PartyID), nonce.Hash, us(nonce.Expires)}
+	}
+	err := tx.later(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
+		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args,
+		func(stored []int64) {
+			for i, n := range order {
+				if stored[i] == 0 {
+					used(n)
+				}
+			}
+		})
+	if err != nil {
+		return fmt.Errorf("store nonces: %w", err)
+	}
+	return nil
+}
+
+// forgetBatchesAtOnce is how many rows of nonce_batches are looked at in one transaction.
+const forgetBatchesAtOnce = 100
+
+// ForgetNonces deletes those of the limit oldest nonces that have expired, and
+// tells how many it were. A nonce expires at most a window later than others of
+// its timestamp, so what is left at the beginning does not stay long. Where nodes
+// share them, one whose clock has jumped ahead forgets no more than the database's
+// clock allows: the other nodes would take the same requests again.
+func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
+	defer func() {
+		if err == nil {
+			tx.db.commits.metrics.Load().noncesForgotten(deleted)
+		}
+	}()
+	if deleted, err = tx.forgetBatches(); err != nil {
+		return 0, fmt.Errorf("forget nonces: %w", err)
+	}
+	var last Nonce
+	err = readAll(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last.Timestamp, &last.PartyID, &last.Hash) },
+		"SELECT timestamp_s, party_id, nonce FROM nonces ORDER BY timestamp_s, party_id, nonce LIMIT $1", int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("look for expired nonces: %w", err)
+	}
+	if last.Hash == nil {
+		return deleted, nil
+	}
+	expired := tx.Now
+	if there, err := tx.db.clock(tx.ctx, tx.conn); err != nil {
+		return 0, err
+	} else if !there.IsZero() && there.Before(expired) {
+		expired = there
+	}
+	rows, err := tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (timestamp_s, party_id, nonce) <= ($1, $2, $3) AND expires_us <= $4`,
+		last.Timestamp, int64(last.PartyID), last.Hash, us(expired))
+	if err != nil {
+		return 0, fmt.Errorf("forget nonces: %w", err)
+	}
+	return deleted + rows, nil
+}
+
+// forgetBatches deletes those of the oldest rows of nonces that have expired, and tells
+// how many nonces they had. The newest row stays, without its nonces: the number of the
+// next one follows from it.
+func (tx *Tx) forgetBatches() (nonces int64, err error) {
+	tx.db.engine.forgetNonces(tx.Now)
+	var last int64
+	err = readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last, &nonces) },
+		`SELECT coalesce(max(id), 0), CAST(coalesce(sum(number), 0) AS BIGINT)
+			FROM (SELECT id, expires_us, number FROM nonce_batches ORDER BY id LIMIT $1) AS oldest WHERE expires_us <= $2`,
+		int64(forgetBatchesAtOnce), us(tx.Now))
+	if err != nil || nonces == 0 {
+		return 0, err
+	}
+	_, err = tx.conn.exec(tx.ctx, `DELETE FROM nonce_batches WHERE id <= $1 AND expires_us <= $2
+			AND id < (SELECT max(id) FROM nonce_batches)`, last, us(tx.Now))
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.conn.exec(tx.ctx, "UPDATE nonce_batches SET number = 0, nonces = $3 WHERE id = $1 AND expires_us <= $2",
+		last, us(tx.Now), []byte{})
+	return nonces, err
+}
+
+// oldestNonce reads the oldest timestamp among the nonces; 0 when there is none.
+func (db *DB) oldestNonce(ctx context.Context) (timestamp int64, err error) {
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&timestamp) },
+		`SELECT coalesce(min(timestamp_s), 0) FROM (SELECT min(timestamp_s) AS timestamp_s FROM nonces
+			UNION ALL SELECT timestamp_s FROM (SELECT timestamp_s FROM nonce_batches WHERE number > 0 ORDER BY id LIMIT 1) AS batch) AS oldest`)
+	return timestamp, err
+}
+
+// appendNonce appends a nonce to those of a batch: its timestamp and party, each as a
+// varint, the length of its hash, and the hash.
+func appendNonce(batch []byte, n *Nonce) []byte {
+	batch = binary.AppendVarint(batch, n.Timestamp)
+	batch = binary.AppendVarint(batch, int64(n.PartyID))
+	return append(append(batch, byte(len(n.Hash))), n.Hash...)
+}
+
+var errNonceBatch = errors.New("a row of nonces cannot be read")
+
+// eachNonce calls a function with each nonce of a batch.
+func eachNonce(batch []byte, expires time.Time, fn func(*Nonce)) error {
+	for len(batch) > 0 {
+		timestamp, n := binary.Varint(batch)
+		if n <= 0 {
+			return errNonceBatch
+		}
+		party, m := binary.Varint(batch[n:])
+		if m <= 0 || len(batch) <= n+m {
+			return errNonceBatch
+		}
+		length := int(batch[n+m])
+		batch = batch[n+m+1:]
+		if len(batch) < length {
+			return errNonceBatch
+		}
+		fn(&Nonce{PartyID: payout.PartyID(party), Timestamp: timestamp, Hash: batch[:length], Expires: expires})
+		batch = batch[length:]
+	}
+	return nil
+}
