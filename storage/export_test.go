@@ -57,18 +57,19 @@ func Lock(t *testing.T, db *DB, table string) (func(), error) {
 }
 
 // Each runs a statement for many rows in a transaction of its own.
-func Each(db *DB, text string, args [][]any) ([]int64, error) {
-	c, ctx, err := begin(db.engine)
-	if err != nil {
-		return nil, err
-	}
-	defer c.rollback()
-	affected, err := c.each(ctx, text, args)
-	if err != nil {
-		return nil, err
-	}
-	return affected, commit(ctx, db.engine, c)
+func Each(db *DB, text string, args [][]any) (affected []int64, err error) {
+	err = db.Transact(context.Background(), time.Time{}, func(tx *Tx) error {
+		affected, err = tx.conn.each(tx.ctx, text, args)
+		return err
+	})
+	return affected, err
 }
+
+// HopedInVain tells whether a transaction on PostgreSQL has hoped in vain since Hope.
+func HopedInVain(db *DB) bool { return db.engine.(*postgresEngine).careful.Load() != 0 }
+
+// Hope lets the next transaction hope.
+func Hope(db *DB) { db.engine.(*postgresEngine).careful.Store(0) }
 
 // Exec runs a statement, for the tests of migrations.
 func Exec(db *DB, text string, args ...any) error {

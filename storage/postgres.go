@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +22,17 @@ type postgresEngine struct {
 	pool  *pgxpool.Pool
 	texts sync.Map // SQL text to its PostgreSQL spelling
 	sets  sync.Map // text for one row to its rowSet
+
+	careful atomic.Int64 // nanoseconds since 1970: until then no transaction hopes
 }
+
+// carefulFor is how long transactions are careful after one that has hoped in vain:
+// who sends the same requests again and again costs one transaction a second.
+const carefulFor = time.Second
+
+// errHopedInVain says that a row is there already, in a transaction that had hoped for
+// none: it is run again, and looks.
+var errHopedInVain = errors.New("a row is there already")
 
 func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	config, err := pgxpool.ParseConfig(dsn)
@@ -111,8 +123,11 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 	}
 	waiting := new(pgx.Batch)
 	waiting.Queue("BEGIN")
-	return &postgresConn{e: e, c: c, waiting: waiting, cancel: cancel}, ctx, nil
+	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
 }
+
+// hopes is false for a second after hope in vain.
+func (e *postgresEngine) hopes() bool { return time.Now().UnixNano() >= e.careful.Load() }
 
 // refused is true of what the server itself said, and of a commit that it
 // turned into a rollback. A server that is going down may say so after it has
@@ -126,10 +141,11 @@ func (e *postgresEngine) refused(err error) bool {
 	return errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
-// again is true of serialization failures and deadlocks (PostgreSQL's class 40).
+// again is true of serialization failures and deadlocks (PostgreSQL's class 40), and
+// of hope in vain.
 func (e *postgresEngine) again(err error) bool {
 	var said *pgconn.PgError
-	return errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
+	return errors.Is(err, errHopedInVain) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
 // passes is true of what stands in the way for a while: other transactions, locks
@@ -165,6 +181,7 @@ type postgresConn struct {
 	c       *pgxpool.Conn // nil when the transaction has ended
 	waiting *pgx.Batch    // what was not sent yet
 	begun   bool          // BEGIN was sent
+	hopes   bool          // that no row is there already that is stored unless it is there
 	cancel  context.CancelFunc
 }
 
@@ -185,7 +202,13 @@ func (c *postgresConn) send(ctx context.Context) error {
 		return nil
 	}
 	c.waiting, c.begun = new(pgx.Batch), true
-	return c.c.SendBatch(ctx, batch).Close()
+	err := c.c.SendBatch(ctx, batch).Close()
+	var said *pgconn.PgError
+	if c.hopes && errors.As(err, &said) && said.Code == "23505" { // unique_violation
+		c.e.careful.Store(time.Now().Add(carefulFor).UnixNano())
+		err = fmt.Errorf("%w: %w", errHopedInVain, err)
+	}
+	return err
 }
 
 func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (affected int64, err error) {
@@ -217,6 +240,15 @@ func (c *postgresConn) later(_ context.Context, text string, args [][]any, told 
 		return err
 	}
 	set := c.e.rowSet(text, types)
+	if c.hopes && set.hopeful != "" {
+		c.waiting.Queue(set.hopeful, arrays...).Exec(func(pgconn.CommandTag) error {
+			if told != nil {
+				told(slices.Repeat([]int64{1}, len(args)))
+			}
+			return nil
+		})
+		return nil
+	}
 	c.waiting.Queue(set.text, arrays...).Query(func(found pgx.Rows) error {
 		affected, err := set.affected(found, args)
 		if err == nil && told != nil {

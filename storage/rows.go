@@ -60,6 +60,9 @@ func unnamed(text string) string {
 // A rowSet is a statement for all rows at once.
 type rowSet struct {
 	text string
+	// hopeful is an INSERT that fails when one of its rows is there already; "" for
+	// statements that cannot, or do more.
+	hopeful string
 	// keys are the arguments, from 0, that tell which rows an INSERT has stored; an
 	// UPDATE or DELETE tells their numbers.
 	keys   []int
@@ -112,6 +115,9 @@ func allRows(text string, types []string) rowSet {
 		b.WriteString(" RETURNING r.number")
 	}
 	s.text = b.String()
+	if doNothing.MatchString(s.text) {
+		s.hopeful, _, _ = strings.Cut(doNothing.ReplaceAllString(s.text, ""), "RETURNING")
+	}
 	return s
 }
 

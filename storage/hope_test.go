@@ -1,0 +1,65 @@
+package storage_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"payout/storage"
+	"payout/storage/storagetest"
+)
+
+// A transaction that hopes that its rows are new and finds one there runs again and
+// looks, and so do those of the next second: whether it hopes or not, everybody is told
+// the same.
+func TestHopeInVainIsTriedAgainAndToldAsEver(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	first := order(t, db, "first")
+	accept(t, db, storage.Acceptance{Nonce: nonceFor(time.Hour, "first"), Order: first, Request: request(t, db, first), DueAt: noon, Unique: true})
+	if storage.HopedInVain(db) {
+		t.Fatal("what was new was there already")
+	}
+	for _, hopes := range []bool{true, false} {
+		for round, again := range []string{"nonce", "order"} {
+			if hopes {
+				storage.Hope(db)
+			}
+			name := fmt.Sprint(hopes, round)
+			var all sync.WaitGroup
+			for i := range 16 {
+				id := fmt.Sprint(name, i)
+				nonce, clientOrderID, repeats := "n"+id, "o"+id, i%4 == 3
+				if repeats && again == "nonce" {
+					nonce = "first"
+				} else if repeats {
+					clientOrderID = "first"
+				}
+				o := order(t, db, clientOrderID)
+				a := storage.Acceptance{Now: noon, Nonce: nonceFor(time.Hour, nonce), Order: o, Request: request(t, db, o), DueAt: noon, Unique: true}
+				all.Go(func() {
+					got, err := db.Accept(a)
+					if err != nil || got.NonceUsed != (repeats && again == "nonce") || got.OrderExists != (repeats && again == "order") {
+						t.Errorf("%s, %d: %+v, %v", name, i, got, err)
+					}
+				})
+			}
+			all.Wait()
+			if !storage.HopedInVain(db) {
+				t.Errorf("%s: nobody has hoped", name)
+			}
+			for i := range 16 {
+				if n := len(must(db.OrdersByClientID(t.Context(), 1, fmt.Sprint("o", name, i), 2))); n != 1 && i%4 != 3 {
+					t.Errorf("%s, %d: %d orders", name, i, n)
+				}
+			}
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
