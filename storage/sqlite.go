@@ -67,7 +67,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	dsn := func(cache string) string {
 		query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "page_size(" + pageSize + ")",
 			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"cache_size(" + cache + ")", "wal_autocheckpoint(16384)", "journal_size_limit(67108864)"}}
+			"cache_size(" + cache + ")", "wal_autocheckpoint(4096)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
 	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts), nonces: newNonceSet()}
