@@ -66,7 +66,7 @@ func Each(db *DB, text string, args [][]any) (affected []int64, err error) {
 }
 
 // HopedInVain tells whether a transaction on PostgreSQL has hoped in vain since Hope.
-func HopedInVain(db *DB) bool { return db.engine.(*postgresEngine).careful.Load() != 0 }
+func HopedInVain(db *DB) bool { return db.engine.(*postgresEngine).careful.Load() > 0 }
 
 // Hope lets the next transaction hope.
 func Hope(db *DB) { db.engine.(*postgresEngine).careful.Store(0) }

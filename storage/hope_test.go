@@ -11,8 +11,8 @@ import (
 )
 
 // A transaction that hopes that its rows are new and finds one there runs again and
-// looks, and so do those of the next second: whether it hopes or not, everybody is told
-// the same.
+// looks, and the next ones look at once: whether it hopes or not, everybody is told the
+// same.
 func TestHopeInVainIsTriedAgainAndToldAsEver(t *testing.T) {
 	db := storagetest.Open(t, storagetest.Postgres(t))
 	first := order(t, db, "first")

@@ -23,12 +23,12 @@ type postgresEngine struct {
 	texts sync.Map // SQL text to its PostgreSQL spelling
 	sets  sync.Map // text for one row to its rowSet
 
-	careful atomic.Int64 // nanoseconds since 1970: until then no transaction hopes
+	careful atomic.Int64 // transactions that will not hope
 }
 
-// carefulFor is how long transactions are careful after one that has hoped in vain:
-// who sends the same requests again and again costs one transaction a second.
-const carefulFor = time.Second
+// carefulFor is how many transactions do not hope after one that has hoped in vain: who
+// sends the same requests again and again costs one in a thousand.
+const carefulFor = 1000
 
 // errHopedInVain says that a row is there already, in a transaction that had hoped for
 // none: it is run again, and looks.
@@ -126,8 +126,14 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
 }
 
-// hopes is false for a second after hope in vain.
-func (e *postgresEngine) hopes() bool { return time.Now().UnixNano() >= e.careful.Load() }
+// hopes tells whether a transaction that begins may hope.
+func (e *postgresEngine) hopes() bool {
+	if e.careful.Load() <= 0 {
+		return true
+	}
+	e.careful.Add(-1)
+	return false
+}
 
 // refused is true of what the server itself said, and of a commit that it
 // turned into a rollback. A server that is going down may say so after it has
@@ -205,7 +211,7 @@ func (c *postgresConn) send(ctx context.Context) error {
 	err := c.c.SendBatch(ctx, batch).Close()
 	var said *pgconn.PgError
 	if c.hopes && errors.As(err, &said) && said.Code == "23505" { // unique_violation
-		c.e.careful.Store(time.Now().Add(carefulFor).UnixNano())
+		c.e.careful.Store(carefulFor)
 		err = fmt.Errorf("%w: %w", errHopedInVain, err)
 	}
 	return err
