@@ -4,21 +4,48 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 )
 
 // Tune sets the Go runtime up for this program; the usual variables GOGC and
 // GOMAXPROCS have precedence. A program calls it once, before Run.
 //
 // The heap is small and its garbage young, so collecting it less often costs
-// little memory. And writers of SQLite spend much of their time in system
+// little memory; what lives longer, such as SQLite's nonces, must not be multiplied by
+// that. And writers of SQLite spend much of their time in system
 // calls: two more processors than cores let them go on as soon as the disk has
 // answered, instead of queueing behind signature checks.
 func Tune() {
-	const gcPercent, moreProcs = 800, 2
+	const moreProcs = 2
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(gcPercentMost)
+		go boundGarbage()
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.NumCPU() + moreProcs)
+	}
+}
+
+const (
+	gcPercentLeast, gcPercentMost = 100, 800
+	garbageMost                   = 256 << 20 // bytes, unless more than that lives
+)
+
+// gcPercent is how much garbage, in percent of what lives, is collected together.
+func gcPercent(live uint64) int {
+	return int(min(max(garbageMost*100/max(live, 1), gcPercentLeast), gcPercentMost))
+}
+
+// boundGarbage follows what lives, as long as the process does.
+func boundGarbage() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	last := gcPercentMost
+	for range time.Tick(5 * time.Second) {
+		metrics.Read(live)
+		if percent := gcPercent(live[0].Value.Uint64()); percent != last {
+			debug.SetGCPercent(percent)
+			last = percent
+		}
 	}
 }

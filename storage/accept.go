@@ -49,7 +49,8 @@ type acceptOp struct {
 	result Accepted
 }
 
-// Accept stores a request. It shares its commit with other callers.
+// Accept stores a request. It shares its commit with other callers; the nonce of a
+// question may be stored later.
 func (db *DB) Accept(a Acceptance) (Accepted, error) {
 	if a.Nonce != nil && a.NonceAlone() {
 		if used, ok := db.useSoon(a.Nonce); ok {

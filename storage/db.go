@@ -4,7 +4,8 @@
 // Reads are methods of DB. Writes are either methods of Tx, handed out by
 // DB.Transact, or the batch methods of DB (Accept, Move, ClaimOrders ...),
 // whose callers share commits: see commit.go. An answer may be given as soon
-// as a write method has returned: the commit is on disk then.
+// as a write method has returned: the commit is on disk then, but for nonces of
+// questions (nonces.go).
 //
 // No rules live here: the storage does what it is told, and refuses only what
 // the tables cannot hold.
@@ -83,7 +84,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 // Close waits for the writes under way and closes the database. No method may
 // be called after it.
 func (db *DB) Close() error {
-	db.soon.stop(db.storeWaiting)
+	db.stopSoon()
 	db.commits.stop()
 	for _, b := range []*block{&db.serials, &db.orders, &db.callbacks} {
 		b.fetching.Wait()

@@ -33,8 +33,10 @@ type engine interface {
 	// when what was left for later has run. It also stores those of useSoon.
 	useNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(i int)) error
 	// useSoon uses a nonce at once and stores it with a later commit; it is not ok
-	// where a nonce has to be stored first.
+	// where a nonce has to be stored first. waitSoon tells whether one is still to be
+	// stored.
 	useSoon(*Nonce) (used, ok bool)
+	waitSoon() bool
 	// forgetNonces forgets what memory holds of those that have expired.
 	forgetNonces(now time.Time)
 	ping(context.Context) error

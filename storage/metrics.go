@@ -62,12 +62,12 @@ func (db *DB) Measure(r prometheus.Registerer, clock func() time.Time) {
 		rows: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "payoutd_commit_rows",
 			Help: "Rows given to a commit to be stored or changed; those that claims take are not among them.", Buckets: []float64{1, 4, 16, 64, 256, 1024}}),
 		stored: prometheus.NewCounter(prometheus.CounterOpts{Name: "payoutd_nonces_stored_total",
-			Help: "Nonces stored."}),
+			Help: "Nonces used for the first time; each is stored."}),
 		forgotten: prometheus.NewCounter(prometheus.CounterOpts{Name: "payoutd_nonces_forgotten_total",
 			Help: "Expired nonces deleted."}),
 	}
 	ends := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "payoutd_commits_total",
-		Help: "Commits by their end: stored, refused (tried again write by write), unavailable (nothing was stored), or unknown."}, []string{"end"})
+		Help: "Commits by their end: stored, refused (tried again, as a whole or write by write), unavailable (nothing was stored), or unknown."}, []string{"end"})
 	for i, name := range commitEnds {
 		m.ends[i] = ends.WithLabelValues(name)
 	}

@@ -34,13 +34,13 @@ type nonceSet struct {
 // 64 bits each. Two of them being the same by chance would refuse a request: once in
 // 10^14 requests when there are a hundred thousand in a second.
 type nonceSecond struct {
-	seen    map[uint64]struct{}
-	expires time.Time // the last one
+	seen    map[[8]byte]struct{} // not uint64, whose places in a map take twice the memory
+	expires time.Time            // the last one
 }
 
 const (
 	// longestInMemory is how long after its timestamp a nonce may expire and be kept in
-	// memory. It takes about 15 bytes.
+	// memory. It takes about 20 bytes.
 	longestInMemory = time.Hour
 	// soonMost is how many nonces wait for a commit before the next ones do so
 	// themselves: when the disk takes no commits, they must not fill the memory.
@@ -61,16 +61,17 @@ func newNonceSet() nonceSet {
 
 func (n *Nonce) long() bool { return n.Expires.Sub(time.Unix(n.Timestamp, 0)) > longestInMemory }
 
-func (s *nonceSet) key(n *Nonce) uint64 {
+func (s *nonceSet) key(n *Nonce) (key [8]byte) {
 	var place [64]byte
-	return maphash.Bytes(s.seed, append(binary.AppendVarint(place[:0], int64(n.PartyID)), n.Hash...))
+	binary.NativeEndian.PutUint64(key[:], maphash.Bytes(s.seed, append(binary.AppendVarint(place[:0], int64(n.PartyID)), n.Hash...)))
+	return key
 }
 
 // use reports whether a nonce is fresh, and uses it.
 func (s *nonceSet) use(n *Nonce) bool {
 	second := s.seconds[n.Timestamp]
 	if second == nil {
-		second = &nonceSecond{seen: make(map[uint64]struct{})}
+		second = &nonceSecond{seen: make(map[[8]byte]struct{})}
 		s.seconds[n.Timestamp] = second
 	}
 	if n.Expires.After(second.expires) {
@@ -89,12 +90,6 @@ func (s *nonceSet) remove(nonces []*Nonce) {
 			}
 		}
 	}
-}
-
-func (s *nonceSet) waiting() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.soon) > 0
 }
 
 // keep ends a transaction that was committed.
@@ -130,7 +125,7 @@ func (e *sqliteEngine) useSoon(n *Nonce) (used, ok bool) {
 	s := &e.nonces
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.loaded || s.rows || n.long() || len(s.soon) >= soonMost {
+	if !s.loaded || s.rows || n.long() || len(s.soon) >= soonMost || e.unsettled.Load() {
 		return false, false
 	}
 	if !s.use(n) {
@@ -140,9 +135,16 @@ func (e *sqliteEngine) useSoon(n *Nonce) (used, ok bool) {
 	return false, true
 }
 
+func (e *sqliteEngine) waitSoon() bool {
+	s := &e.nonces
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.soon) > 0
+}
+
 func (e *sqliteEngine) useNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(int)) error {
 	s := &e.nonces
-	if len(nonces) == 0 && !s.waiting() {
+	if len(nonces) == 0 && !e.waitSoon() {
 		return nil
 	}
 	known, rows, err := s.read(ctx, tx, nonces)
@@ -186,8 +188,11 @@ func (s *nonceSet) read(ctx context.Context, tx conn, nonces []*Nonce) (known []
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if err := eachNonce(batch, fromUS(expires), func(n *Nonce) { s.use(n) }); err != nil {
+			return fmt.Errorf("row %d of nonce_batches: %w", id, err)
+		}
 		s.last = id
-		return eachNonce(batch, fromUS(expires), func(n *Nonce) { s.use(n) })
+		return nil
 	}, "SELECT id, expires_us, nonces FROM nonce_batches WHERE id > $1 ORDER BY id", s.last)
 	if err != nil {
 		return nil, false, err

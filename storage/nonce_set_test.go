@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,14 +52,24 @@ func TestQuestionsNonceIsUsedAtOnceAndStoredSoon(t *testing.T) {
 	}
 	set := &sick.engine.(*sqliteEngine).nonces
 	sick.set(func(e *sickEngine) { e.beginErr = errSick })
-	if got, err := question(2); err != nil || got.NonceUsed || !set.waiting() {
-		t.Fatalf("on a sick disk: %+v, %v, waits: %v", got, err, set.waiting())
+	if got, err := question(2); err != nil || got.NonceUsed || !db.engine.waitSoon() {
+		t.Fatalf("on a sick disk: %+v, %v, waits: %v", got, err, db.engine.waitSoon())
 	}
 	db.commits.orders.Add(1)
 	if _, err := question(3); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("beside an order that is being stored: %v", err)
 	}
 	db.commits.orders.Add(-1)
+	for what, sickness := range map[string]func(bool){
+		"after a store that failed":           func(is bool) { db.soon.mu.Lock(); db.soon.failed = is; db.soon.mu.Unlock() },
+		"after a commit that the disk failed": func(is bool) { sick.engine.(*sqliteEngine).unsettled.Store(is) },
+	} {
+		sickness(true)
+		if _, err := question(3); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
+		sickness(false)
+	}
 	set.mu.Lock()
 	for range soonMost - 1 {
 		set.soon = append(set.soon, set.soon[0])
@@ -70,11 +81,11 @@ func TestQuestionsNonceIsUsedAtOnceAndStoredSoon(t *testing.T) {
 	set.mu.Lock()
 	set.soon = set.soon[:1]
 	set.mu.Unlock()
-	if err := db.storeWaiting(); !errors.Is(err, ErrUnavailable) || !set.waiting() {
+	if err := db.storeWaiting(); !errors.Is(err, ErrUnavailable) || !db.engine.waitSoon() {
 		t.Errorf("refused, it does not wait any more: %v", err)
 	}
 	sick.set(func(e *sickEngine) { e.beginErr = nil })
-	if err := db.storeWaiting(); err != nil || set.waiting() {
+	if err := db.storeWaiting(); err != nil || db.engine.waitSoon() {
 		t.Errorf("stored, it still waits: %v", err)
 	}
 	stored := 0
@@ -102,6 +113,7 @@ func (e *awayEngine) begin() (conn, context.Context, error) {
 }
 
 func (e *awayEngine) again(error) bool { return false }
+func (e *awayEngine) waitSoon() bool   { return true }
 
 // What no other commit stores before is stored by the timer, which tries until it
 // succeeds, and by closing.
@@ -119,7 +131,7 @@ func TestTimerStoresWhatWaits(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		db.soon.stop(db.storeWaiting)
+		db.stopSoon()
 		db.commits.stop()
 		if got := len(e.asked); got != 1 {
 			t.Errorf("%d tries when it is closed, want one", got)
@@ -130,6 +142,48 @@ func TestTimerStoresWhatWaits(t *testing.T) {
 			t.Errorf("%d tries after it was closed", got-1)
 		}
 	})
+}
+
+// Closing waits for the store that the timer has begun, and then stores what is left.
+func TestClosingWaitsForWhatTheTimerStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &awayEngine{asked: make(chan time.Time)} // begin hangs until somebody reads
+		db := &DB{engine: e, commits: startCommitter(e, nil, sqlitePace)}
+		db.storeSoon()
+		time.Sleep(soonAfter)
+		synctest.Wait()
+		for range 3 {
+			db.storeSoon() // one is under way
+		}
+		var closed atomic.Bool
+		go func() { db.stopSoon(); closed.Store(true) }()
+		for i := range 2 {
+			if synctest.Wait(); closed.Load() {
+				t.Errorf("closed after %d of 2 stores", i)
+			}
+			<-e.asked
+		}
+		if synctest.Wait(); !closed.Load() {
+			t.Error("it does not close")
+		}
+		db.commits.stop()
+	})
+}
+
+// A row that cannot be read may hold any nonce: nothing that has one is accepted.
+func TestRowOfNoncesThatCannotBeReadIsNotPassedOver(t *testing.T) {
+	db, _ := openSick(t)
+	if err := db.Transact(t.Context(), time.Now(), func(tx *Tx) error {
+		_, err := tx.conn.exec(tx.ctx, "INSERT INTO nonce_batches (id, timestamp_s, expires_us, number, nonces) VALUES (1, 1, 1, 1, $1)", []byte{1})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := db.Accept(withRequest(shortNonce(1))); !errors.Is(err, errNonceBatch) {
+			t.Errorf("accepted: %v", err)
+		}
+	}
 }
 
 func TestNonceBatchIsReadAsItWasWrittenOrNotAtAll(t *testing.T) {

@@ -44,17 +44,19 @@ const soonAfter = 100 * time.Millisecond
 // A soonTimer has such nonces stored when no other commit does it before.
 type soonTimer struct {
 	mu      sync.Mutex
-	set     *time.Timer // nil: nothing waits
+	timer   *time.Timer // nil: none is set, and none is storing
+	failed  bool        // the last try
 	stopped bool
+	storing sync.WaitGroup
 }
 
 // useSoon uses a question's nonce without a commit of its own, where the engine can. A
 // question changes nothing: when the process is killed before the nonce is stored,
 // whoever has the signed question can ask it again. While orders are being stored,
 // questions wait for their commits too: a party that polls at full speed would
-// otherwise leave them no processor.
+// otherwise leave them no processor. So they do when nonces could not be stored.
 func (db *DB) useSoon(n *Nonce) (used, ok bool) {
-	if db.commits.orders.Load() > 0 {
+	if db.commits.orders.Load() > 0 || db.soon.failing() {
 		return false, false
 	}
 	used, ok = db.engine.useSoon(n)
@@ -65,34 +67,53 @@ func (db *DB) useSoon(n *Nonce) (used, ok bool) {
 	return used, ok
 }
 
+func (t *soonTimer) failing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
+// storeSoon sets the timer, unless it is set.
 func (db *DB) storeSoon() {
 	t := &db.soon
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.set != nil || t.stopped {
-		return
+	if t.timer == nil && !t.stopped {
+		t.storing.Add(1)
+		t.timer = time.AfterFunc(soonAfter, db.storeDue)
 	}
-	t.set = time.AfterFunc(soonAfter, func() {
-		t.mu.Lock()
-		t.set = nil
-		t.mu.Unlock()
-		if err := db.storeWaiting(); err != nil {
-			db.storeSoon() // it will be tried again
-		}
-	})
+}
+
+// storeDue is the timer's: it stores what waits, and sets the timer for what came
+// meanwhile or could not be stored.
+func (db *DB) storeDue() {
+	t := &db.soon
+	defer t.storing.Done()
+	err := db.storeWaiting()
+	t.mu.Lock()
+	t.timer, t.failed = nil, err != nil
+	t.mu.Unlock()
+	if db.engine.waitSoon() {
+		db.storeSoon()
+	}
 }
 
 // storeWaiting stores what waits to be stored soon.
 func (db *DB) storeWaiting() error { return db.commits.submit(&op{accept: new(acceptOp)}) }
 
-// stop stores what waits, and ends the timer.
-func (t *soonTimer) stop(store func() error) {
+// stopSoon stores what waits, for the last time: as after a crash, what cannot be stored
+// is forgotten.
+func (db *DB) stopSoon() {
+	t := &db.soon
 	t.mu.Lock()
-	waiting := t.set != nil && t.set.Stop()
 	t.stopped = true
+	if t.timer != nil && t.timer.Stop() {
+		t.storing.Done()
+	}
 	t.mu.Unlock()
-	if waiting {
-		_ = store() // as after a crash, what cannot be stored is forgotten
+	t.storing.Wait()
+	if db.engine.waitSoon() {
+		_ = db.storeWaiting()
 	}
 }
 

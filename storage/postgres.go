@@ -177,6 +177,8 @@ func (e *postgresEngine) useNonces(ctx context.Context, tx conn, nonces []*Nonce
 // useSoon is never ok: other nodes must see a nonce before it is used.
 func (e *postgresEngine) useSoon(*Nonce) (used, ok bool) { return false, false }
 
+func (e *postgresEngine) waitSoon() bool { return false }
+
 func (e *postgresEngine) forgetNonces(time.Time) {}
 
 // A postgresConn is a write transaction. A round trip costs both sides more than a
@@ -187,7 +189,8 @@ type postgresConn struct {
 	c       *pgxpool.Conn // nil when the transaction has ended
 	waiting *pgx.Batch    // what was not sent yet
 	begun   bool          // BEGIN was sent
-	hopes   bool          // that no row is there already that is stored unless it is there
+	hopes   bool          // rows that ON CONFLICT DO NOTHING would look for are hoped to be new
+	hoped   bool          // some were sent
 	cancel  context.CancelFunc
 }
 
@@ -210,7 +213,7 @@ func (c *postgresConn) send(ctx context.Context) error {
 	c.waiting, c.begun = new(pgx.Batch), true
 	err := c.c.SendBatch(ctx, batch).Close()
 	var said *pgconn.PgError
-	if c.hopes && errors.As(err, &said) && said.Code == "23505" { // unique_violation
+	if c.hoped && errors.As(err, &said) && said.Code == "23505" { // unique_violation
 		c.e.careful.Store(carefulFor)
 		err = fmt.Errorf("%w: %w", errHopedInVain, err)
 	}
@@ -247,6 +250,7 @@ func (c *postgresConn) later(_ context.Context, text string, args [][]any, told 
 	}
 	set := c.e.rowSet(text, types)
 	if c.hopes && set.hopeful != "" {
+		c.hoped = true
 		c.waiting.Queue(set.hopeful, arrays...).Exec(func(pgconn.CommandTag) error {
 			if told != nil {
 				told(slices.Repeat([]int64{1}, len(args)))

@@ -29,8 +29,7 @@ const (
 	writerCache = "-16384"
 	readerCache = "-8192"
 
-	// Bytes in a page of a new database. A nonce is random: it costs a page of its
-	// own in the log, and half a page is half the work.
+	// Bytes in a page of a new database. The log gets whole pages.
 	pageSize = "2048"
 
 	// Rows in one INSERT: beginning and ending a statement costs more than a small row.
