@@ -29,7 +29,7 @@ func Tune() {
 
 const (
 	gcPercentLeast, gcPercentMost = 100, 800
-	garbageMost                   = 256 << 20 // bytes, unless more than that lives
+	garbageMost                   = 128 << 20 // bytes, unless more than that lives
 )
 
 // gcPercent is how much garbage, in percent of what lives, is collected together.
