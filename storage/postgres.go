@@ -95,8 +95,15 @@ func (e *postgresEngine) alone(ctx context.Context) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	release := func() error { return session.Close(context.WithoutCancel(ctx)) }
-	var taken bool
+	taken := false
+	release := func() error {
+		ctx := context.WithoutCancel(ctx)
+		var err error
+		if taken { // the server notices the end of a session a moment later
+			_, err = session.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(rotationLock))
+		}
+		return errors.Join(err, session.Close(ctx))
+	}
 	err = session.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(rotationLock)).Scan(&taken)
 	if err == nil && !taken {
 		err = ErrAlone
