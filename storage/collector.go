@@ -58,7 +58,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(c.waiting, float64(c.db.commits.waiting()))
+	gauge(c.waiting, float64(c.db.commits.queue.waiting()))
 	switch e := c.db.engine.(type) {
 	case *postgresEngine:
 		s := e.pool.Stat()

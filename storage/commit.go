@@ -33,14 +33,9 @@ const (
 type committer struct {
 	engine engine
 	vault  *vault.Vault
-	pace   pace
-	queue  chan *op
-	ended  chan struct{} // a commit has ended
-	held   atomic.Int32  // writes that have left the queue, and wait for their commit to begin
-	orders atomic.Int32  // new requests under way that store more than a nonce
+	queue  *writeQueue
+	orders atomic.Int32 // new requests under way that store more than a nonce
 	done   sync.WaitGroup
-	mu     sync.RWMutex // guards closed against submit
-	closed bool
 
 	waitMost atomic.Int64 // nanoseconds that a new request may wait for its commit to begin
 	endMost  atomic.Int64 // nanoseconds that it may then wait for its end
@@ -75,40 +70,19 @@ const (
 func (o *op) take() bool     { return o.state.CompareAndSwap(opWaiting, opTaken) }
 func (o *op) withdraw() bool { return o.state.CompareAndSwap(opWaiting, opWithdrawn) }
 
-// A pace says how many commits run at once and what they wait for.
-type pace struct {
-	atOnce   int           // commits
-	share    int           // of the last commit's writes that one alone waits for, in percent
-	patience time.Duration // longest wait for them
-	// A commit that begins beside another one has at least so many writes, and does not
-	// wait for more: several nodes, each with few callers, share a server best by few
-	// large commits.
-	beside int
-	// besideMost is how long it waits for them: the other one may hang.
-	besideMost time.Duration
-}
-
-// The paces of the engines. SQLite has one writer. On PostgreSQL a second commit keeps
-// the server busy while the first one waits for its disk.
-var (
-	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond}
-	postgresPace = pace{atOnce: 2, share: 100, patience: 3 * time.Millisecond, beside: 24, besideMost: 20 * time.Millisecond}
-)
-
 func startCommitter(e engine, v *vault.Vault, p pace) *committer {
-	c := &committer{engine: e, vault: v, pace: p, queue: make(chan *op, queueMax), ended: make(chan struct{}, p.atOnce)}
+	c := &committer{engine: e, vault: v, queue: newWriteQueue(p)}
 	c.waitMost.Store(int64(waitMost))
 	c.endMost.Store(int64(endMost))
-	c.done.Go(c.run)
+	for range p.atOnce {
+		c.done.Go(c.run)
+	}
 	return c
 }
 
 // stop lets the queued writes finish.
 func (c *committer) stop() {
-	c.mu.Lock()
-	c.closed = true
-	close(c.queue)
-	c.mu.Unlock()
+	c.queue.close()
 	c.done.Wait()
 }
 
@@ -155,75 +129,21 @@ func (c *committer) submit(o *op) error {
 func (db *DB) LimitWait(most time.Duration) { db.commits.waitMost.Store(int64(most)) }
 
 func (c *committer) enqueue(o *op) error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.closed {
-		return ErrBusy
-	}
-	if o.accept == nil {
-		c.queue <- o
-		return nil
-	}
-	select {
-	case c.queue <- o:
-		return nil
-	default:
+	ok, full := c.queue.add(o, o.accept == nil)
+	if full {
 		c.metrics.Load().refusedFull()
+	}
+	if !ok {
 		return ErrBusy
 	}
+	return nil
 }
 
-// run begins commit after commit until the queue is closed and empty.
+// run stores commit after commit until the queue is closed and empty.
 func (c *committer) run() {
-	running, last := 0, 0
-	for first := range c.queue {
-		batch := c.collect(append(make([]*op, 0, batchMax), first), &running)
-		if running == 0 {
-			batch = c.fill(batch, last*c.pace.share/100, c.pace.patience)
-		}
-		c.held.Store(0)
-		batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() })
-		if len(batch) == 0 {
-			continue
-		}
-		running, last = running+1, len(batch)
-		c.done.Go(func() {
-			c.store(batch)
-			c.ended <- struct{}{}
-		})
-	}
-}
-
-// collect takes what comes until another commit may begin: when not too many are
-// running and, beside one, when there are enough writes for it. Until then they can
-// still be withdrawn.
-func (c *committer) collect(batch []*op, running *int) []*op {
-	queue := c.queue
-	var waited <-chan time.Time
-	for {
-		full := *running >= c.pace.atOnce
-		if *running == 0 || !full && len(batch) >= c.pace.beside {
-			return batch
-		}
-		if len(batch) == batchMax {
-			queue = nil
-		}
-		c.held.Store(int32(len(batch)))
-		if waited == nil && !full {
-			waited = time.After(c.pace.besideMost)
-		}
-		select {
-		case o, open := <-queue:
-			if open {
-				batch = append(batch, o)
-			} else {
-				queue = nil
-			}
-		case <-c.ended:
-			*running--
-		case <-waited:
-			return batch
-		}
+	for batch := c.queue.next(); batch != nil; batch = c.queue.next() {
+		c.store(batch)
+		c.queue.ended()
 	}
 }
 
@@ -245,9 +165,6 @@ func (c *committer) store(batch []*op) {
 	}
 }
 
-// waiting is how many writes wait for their commit to begin.
-func (c *committer) waiting() int { return len(c.queue) + int(c.held.Load()) }
-
 // refused reports whether a batch failed for what is in it.
 func (c *committer) refused(err error) bool {
 	return err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) && c.engine.refused(err)
@@ -259,39 +176,6 @@ func (c *committer) told(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
-}
-
-// fill takes what else waits, up to batchMax. While that makes less than enough,
-// it also takes what comes until its patience ends.
-func (c *committer) fill(batch []*op, enough int, patience time.Duration) []*op {
-	var ended <-chan time.Time
-	for len(batch) < batchMax {
-		select {
-		case o, open := <-c.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, o)
-			continue
-		default:
-		}
-		if len(batch) >= enough {
-			return batch
-		}
-		if ended == nil {
-			ended = time.After(patience)
-		}
-		select {
-		case o, open := <-c.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, o)
-		case <-ended:
-			return batch
-		}
-	}
-	return batch
 }
 
 // attemptsMost is how often a transaction is tried that others stand in the way of.

@@ -184,14 +184,14 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db, sick := openSick(t)
 			db.commits.stop()
-			c := &committer{engine: sick, queue: make(chan *op, queueMax)}
+			c := &committer{engine: sick, queue: newWriteQueue(sqlitePace)}
 			sick.set(func(e *sickEngine) { e.begins, e.before = 0, test.sick })
 			good, bad := &op{accept: &acceptOp{Acceptance: sickNonce(1)}}, test.bad()
 			for _, o := range []*op{bad, good} {
 				o.done = make(chan error, 1)
-				c.queue <- o
+				c.queue.add(o, true)
 			}
-			close(c.queue)
+			c.queue.close()
 			c.run()
 			if err := <-bad.done; err == nil {
 				t.Error("the bad one was stored")
@@ -332,88 +332,6 @@ func TestAllWhoWaitForNumbersAreToldOfOneFailure(t *testing.T) {
 		})
 	}
 	wait.Wait()
-}
-
-// A commit waits for as many writers as it is told, not for more and not longer than
-// its patience; it never waits for a first one.
-func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
-	const forever = time.Hour
-	queued := func(n int) *committer {
-		c := &committer{queue: make(chan *op, 10)}
-		for range n {
-			c.queue <- new(op)
-		}
-		return c
-	}
-	for _, test := range []struct {
-		what                 string
-		waiting, enough, got int
-		patience             time.Duration
-	}{
-		{"alone", 0, 0, 1, forever},
-		{"all that waits is taken, and that is enough", 7, 6, 8, forever},
-		{"just enough", 5, 6, 6, forever},
-		{"less than enough, and nobody comes", 4, 6, 5, 0},
-	} {
-		if got := queued(test.waiting).fill([]*op{{}}, test.enough, test.patience); len(got) != test.got {
-			t.Errorf("%s: %d writes in the batch, want %d", test.what, len(got), test.got)
-		}
-	}
-
-	c := queued(0)
-	filled := make(chan []*op)
-	go func() { filled <- c.fill([]*op{{}}, 3, forever) }()
-	c.queue <- new(op)
-	c.queue <- new(op)
-	if got := <-filled; len(got) != 3 {
-		t.Errorf("%d writes in the batch of those who came one by one, want 3", len(got))
-	}
-
-	c = queued(1)
-	close(c.queue)
-	if got := c.fill([]*op{{}}, 3, forever); len(got) != 2 {
-		t.Errorf("%d writes in the batch of a closed queue, want 2", len(got))
-	}
-}
-
-// A commit begins beside another one when it has enough writes, or the other one seems
-// to hang; with as many running as may, it waits for an end.
-func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
-	const forever = time.Hour
-	for _, test := range []struct {
-		what                   string
-		running, waiting, ends int
-		most                   time.Duration // that it waits beside another one
-		atLeast, stillRunning  int
-	}{
-		{"none is running", 0, 0, 0, forever, 1, 0},
-		{"one is running, and there are enough", 1, 3, 0, forever, 4, 1},
-		{"one is running, and seems to hang", 1, 2, 0, 0, 1, 1},
-		{"one is running, and ends", 1, 2, 1, forever, 1, 0},
-		{"all are running, and one ends", 2, 5, 1, forever, 4, 1},
-		{"all are running, and both end", 2, 2, 2, forever, 1, 0},
-	} {
-		c := &committer{pace: pace{atOnce: 2, beside: 4, besideMost: test.most}, queue: make(chan *op, 10), ended: make(chan struct{}, 2)}
-		for range test.waiting {
-			c.queue <- new(op)
-		}
-		for range test.ends {
-			c.ended <- struct{}{}
-		}
-		running := test.running
-		if got := c.collect([]*op{{}}, &running); len(got) < test.atLeast || running != test.stillRunning {
-			t.Errorf("%s: %d writes beside %d commits, want at least %d beside %d", test.what, len(got), running, test.atLeast, test.stillRunning)
-		}
-	}
-
-	// A full batch takes nothing more.
-	c := &committer{pace: pace{atOnce: 1}, queue: make(chan *op, 1), ended: make(chan struct{}, 1)}
-	running := 1
-	c.queue <- new(op)
-	c.ended <- struct{}{}
-	if got := c.collect(make([]*op, batchMax), &running); len(got) != batchMax || len(c.queue) != 1 {
-		t.Errorf("%d writes in a full batch, %d left in the queue", len(got), len(c.queue))
-	}
 }
 
 // A relaxedEngine notes which transactions need not be on disk when they end.

@@ -1,0 +1,168 @@
+package storage
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A pace says how many commits run at once and what they wait for.
+type pace struct {
+	atOnce   int           // commits
+	share    int           // of the last commit's writes that one alone waits for, in percent
+	patience time.Duration // longest wait for them
+	// A commit that begins beside another one has at least so many writes: several nodes,
+	// each with few callers, share a server best by few large commits.
+	beside int
+	// besideMost is how long it waits for them: the other one may hang.
+	besideMost time.Duration
+}
+
+// The paces of the engines. SQLite has one writer. On PostgreSQL a second commit keeps
+// the server busy while the first one waits for its disk.
+var (
+	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond}
+	postgresPace = pace{atOnce: 2, share: 100, patience: 3 * time.Millisecond, beside: 24, besideMost: 20 * time.Millisecond}
+)
+
+// A writeQueue is what waits for a commit. It wakes who begins commits only when there
+// are writes enough for one: at thousands of writes a second, waking somebody for each
+// would cost more than the queue.
+type writeQueue struct {
+	pace  pace
+	begin sync.Mutex // held by the one who waits for the next commit's beginning
+
+	mu      sync.Mutex
+	room    sync.Cond // writes were taken: for callers who wait for a place
+	crowd   int       // of these
+	writes  []*op
+	closed  bool
+	running int // commits
+	last    int // writes that the last one began with
+	wanted  int // writes to wake for
+
+	wake chan struct{} // writes enough have come, or a commit has ended
+}
+
+// never is a number of writes that does not come.
+const never = math.MaxInt
+
+func newWriteQueue(p pace) *writeQueue {
+	q := &writeQueue{pace: p, wanted: never, wake: make(chan struct{}, 1)}
+	q.room.L = &q.mu
+	return q
+}
+
+// add queues a write. It is not ok when the queue is closed or, for one that does not
+// wait for a place, full.
+func (q *writeQueue) add(o *op, waits bool) (ok, full bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false, false
+	}
+	for len(q.writes) >= queueMax {
+		if !waits {
+			return false, true
+		}
+		q.crowd++
+		q.room.Wait()
+		q.crowd--
+	}
+	if q.writes = append(q.writes, o); len(q.writes) >= q.wanted {
+		q.wakeUp()
+	}
+	return true, false
+}
+
+func (q *writeQueue) wakeUp() {
+	q.wanted = never
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close lets nothing more in. Who waits for a place still gets one.
+func (q *writeQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wakeUp()
+}
+
+// ended says that a commit has ended.
+func (q *writeQueue) ended() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running--
+	q.wakeUp()
+}
+
+// waiting is how many writes wait for their commit to begin.
+func (q *writeQueue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.writes)
+}
+
+// next waits until a commit may begin and takes its writes, which then run until
+// ended; nil when the queue is closed and empty. Until then they can be withdrawn.
+func (q *writeQueue) next() []*op {
+	q.begin.Lock()
+	defer q.begin.Unlock()
+	var waited <-chan time.Time
+	beside, late := -1, false // commits beside which waited began, and whether it has ended
+	for {
+		q.mu.Lock()
+		enough, most := q.pace.enough(q.running, q.last)
+		late = late && beside == q.running
+		switch n := len(q.writes); {
+		case n == 0 && q.closed && q.crowd == 0:
+			q.mu.Unlock()
+			return nil
+		case n == 0:
+			q.wanted, waited, beside = 1, nil, -1
+		case n >= enough || late || q.closed:
+			if batch := q.take(); len(batch) > 0 {
+				q.mu.Unlock()
+				return batch
+			}
+			q.mu.Unlock()
+			continue
+		default:
+			q.wanted = enough
+			if beside != q.running {
+				waited, beside = time.After(most), q.running
+			}
+		}
+		q.mu.Unlock()
+		select {
+		case <-q.wake:
+		case <-waited:
+			late = true
+		}
+	}
+}
+
+// enough is how many writes a commit waits for that begins beside others, and for how
+// long.
+func (p pace) enough(running, last int) (writes int, most time.Duration) {
+	if running > 0 {
+		return p.beside, p.besideMost
+	}
+	return min(last*p.share/100, batchMax), p.patience
+}
+
+// take begins a commit with the writes that have waited longest and were not withdrawn.
+func (q *writeQueue) take() []*op {
+	n := min(len(q.writes), batchMax)
+	batch := slices.Clone(q.writes[:n])
+	q.writes = slices.Delete(q.writes, 0, n)
+	q.room.Broadcast()
+	if batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() }); len(batch) > 0 {
+		q.running, q.last = q.running+1, len(batch)
+	}
+	return batch
+}

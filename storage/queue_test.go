@@ -1,0 +1,156 @@
+package storage
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// queued is a queue with n writes in it, of which some were withdrawn.
+func queued(p pace, n, withdrawn int) *writeQueue {
+	q := newWriteQueue(p)
+	for i := range n {
+		o := new(op)
+		q.add(o, false)
+		if i < withdrawn {
+			o.withdraw()
+		}
+	}
+	return q
+}
+
+// began is the batch that a queue begins a commit with, and how long that took.
+func began(q *writeQueue) (batch []*op, took time.Duration) {
+	from := time.Now()
+	return q.next(), time.Since(from)
+}
+
+// A commit that is alone waits for a share of the writes that the last one had, not for
+// more and not longer than its patience; a caller who is alone never waits.
+func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
+	const patience = time.Second
+	for _, test := range []struct {
+		what            string
+		last, writes    int
+		withdrawn, want int
+		took            time.Duration
+	}{
+		{what: "the first one", writes: 1, want: 1},
+		{what: "after a caller who was alone", last: 1, writes: 1, want: 1},
+		{what: "all that waits is taken, and that is enough", last: 8, writes: 8, want: 8},
+		{what: "just enough", last: 8, writes: 6, want: 6},
+		{what: "less than enough, and nobody comes", last: 8, writes: 5, want: 5, took: patience},
+		{what: "some were withdrawn", last: 8, writes: 6, withdrawn: 2, want: 4},
+		{what: "not more than fit", last: 10, writes: batchMax + 1, want: batchMax},
+		{what: "after a full one", last: 2 * batchMax, writes: batchMax, want: batchMax},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(pace{atOnce: 1, share: 75, patience: patience}, test.writes, test.withdrawn)
+			q.last = test.last
+			batch, took := began(q)
+			if len(batch) != test.want || took != test.took {
+				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.want, test.took)
+			}
+			if left := q.waiting(); left != test.writes-test.withdrawn-test.want {
+				t.Errorf("%s: %d writes are left", test.what, left)
+			}
+		})
+	}
+}
+
+// Those who come one by one wake the commit when they are enough.
+func TestCommitBeginsWhenEnoughHaveCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour}, 0, 0)
+		q.last = 3
+		batches := make(chan []*op, 1)
+		go func() { batches <- q.next() }()
+		for n := 1; n <= 3; n++ {
+			synctest.Wait()
+			select {
+			case got := <-batches:
+				t.Fatalf("a commit of %d writes began with %d", len(got), n-1)
+			default:
+			}
+			q.add(new(op), false)
+		}
+		if got := <-batches; len(got) != 3 {
+			t.Errorf("%d writes, want 3", len(got))
+		}
+	})
+}
+
+// When all writes that waited were withdrawn, the next commit is that of later ones.
+func TestCommitWithoutWritesDoesNotBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(sqlitePace, 2, 2)
+		batches := make(chan []*op, 1)
+		go func() { batches <- q.next() }()
+		synctest.Wait()
+		if len(batches) > 0 {
+			t.Errorf("a commit began with %d writes", len(<-batches))
+		}
+		q.add(new(op), false)
+		if got := <-batches; len(got) != 1 || q.running != 1 {
+			t.Errorf("%d writes, %d commits run", len(got), q.running)
+		}
+	})
+}
+
+// A commit begins beside another one when it has enough writes, or the other one seems
+// to hang; when the other one ends, it is alone, and waits as such.
+func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
+	p := pace{atOnce: 2, share: 100, patience: time.Second, beside: 4, besideMost: time.Minute}
+	for _, test := range []struct {
+		what   string
+		writes int
+		ends   time.Duration // when the other one does; 0: never
+		took   time.Duration
+	}{
+		{what: "enough", writes: 4},
+		{what: "not enough, and the other one hangs", writes: 3, took: time.Minute},
+		{what: "not enough, and the other one ends", writes: 3, ends: 10 * time.Second, took: 11 * time.Second},
+		{what: "as many as the last one had, and the other one ends", writes: 3, ends: 10 * time.Second, took: 10 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(p, test.writes, 0)
+			q.running, q.last = 1, 8
+			if test.took == test.ends {
+				q.last = test.writes
+			}
+			if test.ends > 0 {
+				time.AfterFunc(test.ends, q.ended)
+			}
+			if batch, took := began(q); len(batch) != test.writes || took != test.took {
+				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.writes, test.took)
+			}
+		})
+	}
+}
+
+// A closed queue lets nothing in, and what is in it is stored without waiting: also
+// what waited for a place.
+func TestClosedQueueIsEmptied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour}, queueMax, 0)
+		q.last = batchMax
+		go q.add(new(op), true)
+		synctest.Wait()
+		if ok, full := q.add(new(op), false); ok || !full {
+			t.Errorf("a full queue took one more: %t, full: %t", ok, full)
+		}
+		q.close()
+		if ok, full := q.add(new(op), true); ok || full {
+			t.Errorf("a closed queue took one more: %t, full: %t", ok, full)
+		}
+		stored := 0
+		for batch := q.next(); batch != nil; batch = q.next() {
+			stored += len(batch)
+			q.ended()
+			synctest.Wait()
+		}
+		if stored != queueMax+1 {
+			t.Errorf("%d writes were stored, want %d", stored, queueMax+1)
+		}
+	})
+}
