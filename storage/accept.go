@@ -3,7 +3,6 @@ package storage
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -93,17 +92,6 @@ func (o *acceptOp) seal(v *vault.Vault) (err error) {
 	}
 	return nil
 }
-
-func sealParams(v *vault.Vault, id payout.OrderID, params map[string]string) ([]byte, error) {
-	plain, err := sealable(params)
-	if err != nil {
-		return nil, fmt.Errorf("seal %s: %w", place(id), err)
-	}
-	return seal(v, plain, place(id))
-}
-
-// sealable is an order's parameters in the form in which they are sealed.
-func sealable(params map[string]string) ([]byte, error) { return json.Marshal(params) }
 
 // applyOrders stores new orders; one whose client_orderid exists is left out.
 func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {

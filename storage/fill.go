@@ -143,11 +143,7 @@ func (c chunk) store(tx *Tx) error {
 		if err != nil {
 			return err
 		}
-		plain, err := sealable(p.Params)
-		if err != nil {
-			return err
-		}
-		params, err := tx.seal(plain, place(payout.OrderID(id)))
+		params, err := tx.seal(encodeParams(p.Params), place(payout.OrderID(id)))
 		if err != nil {
 			return err
 		}

@@ -147,9 +147,11 @@ func (e *sqliteEngine) useNonces(ctx context.Context, tx conn, nonces []*Nonce, 
 	if len(nonces) == 0 && !e.waitSoon() {
 		return nil
 	}
-	known, rows, err := s.read(ctx, tx, nonces)
-	if err != nil {
-		return fmt.Errorf("read nonces: %w", err)
+	known, rows, err := make([]bool, len(nonces)), false, error(nil)
+	if e.others || s.rows || !s.loaded {
+		if known, rows, err = s.read(ctx, tx, nonces); err != nil {
+			return fmt.Errorf("read nonces: %w", err)
+		}
 	}
 	var batch nonceBatch
 	var numbers []int // of the long ones

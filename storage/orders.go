@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,18 +56,6 @@ func (db *DB) open(row orderRow) (*payout.Order, error) {
 		return nil, err
 	}
 	return o, nil
-}
-
-// openParams opens the parameters of an order.
-func (db *DB) openParams(id payout.OrderID, sealed []byte) (params map[string]string, err error) {
-	plain, err := db.vault.Open(sealed, place(id))
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(plain, &params); err != nil {
-		return nil, fmt.Errorf("read parameters of %s: they are not what was stored", place(id))
-	}
-	return params, nil
 }
 
 // Order reads an order by its id.

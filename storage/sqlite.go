@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
+	"modernc.org/sqlite" // and it registers the database/sql driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"payout/vault"
@@ -50,6 +50,11 @@ type sqliteEngine struct {
 
 	unsettled atomic.Bool // nobody knows yet whether the last commit is in the log
 
+	// What the writer knows of the database while it writes.
+	version int64        // SQLite's data version at the writer's last commit; unknown after a rollback
+	others  bool         // others may have written since that commit
+	sealing *vault.KeyID // what the database names; nil: to be read
+
 	nonces nonceSet
 
 	prepared sync.Map // string to *sql.Stmt, prepared on read
@@ -69,7 +74,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 			"cache_size(" + cache + ")", "wal_autocheckpoint(4096)", "journal_size_limit(67108864)"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}).String()
 	}
-	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts), nonces: newNonceSet()}
+	e := &sqliteEngine{path: path, stmts: make(map[string]*sql.Stmt), forRows: make(map[string]rowStmts), version: unknownVersion, nonces: newNonceSet()}
 	var err error
 	if e.write, err = sql.Open("sqlite", dsn(writerCache)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -212,11 +217,41 @@ func (e *sqliteEngine) begin() (conn, context.Context, error) {
 	if err == nil {
 		_, err = c.exec(ctx, "BEGIN IMMEDIATE")
 	}
+	if err == nil {
+		err = e.notice()
+	}
 	if err != nil {
 		c.rollback()
 		return nil, nil, err
 	}
 	return c, ctx, nil
+}
+
+// unknownVersion is none of SQLite's data versions.
+const unknownVersion = -1
+
+// notice finds out, at the beginning of a transaction, whether others have written
+// since the writer's last commit: then nothing holds that was known.
+func (e *sqliteEngine) notice() error {
+	version, err := e.dataVersion()
+	if e.others = version != e.version || version == unknownVersion; e.others {
+		e.sealing = nil
+	}
+	return err
+}
+
+// dataVersion is a number that SQLite changes with each commit of the writer, and when
+// the writer begins after a commit of others.
+func (e *sqliteEngine) dataVersion() (version int64, err error) {
+	version = unknownVersion
+	err = e.writer.Raw(func(driverConn any) error {
+		v, err := driverConn.(sqlite.FileControl).FileControlDataVersion("main")
+		if err == nil {
+			version = int64(v)
+		}
+		return err
+	})
+	return version, err
 }
 
 // settle makes it certain that a commit which the disk has failed is not stored.
@@ -413,9 +448,21 @@ func (c *sqliteConn) query(ctx context.Context, text string, args ...any) (rows,
 }
 
 // holdKey only reads: nobody else writes while this transaction runs.
-func (c *sqliteConn) holdKey(ctx context.Context) (vault.KeyID, error) { return sealingKeyOf(ctx, c) }
+func (c *sqliteConn) holdKey(ctx context.Context) (vault.KeyID, error) {
+	if c.e.sealing == nil {
+		id, err := sealingKeyOf(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		c.e.sealing = &id
+	}
+	return *c.e.sealing, nil
+}
 
-func (c *sqliteConn) changeKey(context.Context) error { return nil }
+func (c *sqliteConn) changeKey(context.Context) error {
+	c.e.sealing = nil
+	return nil
+}
 
 // relax does nothing: how safely a transaction is stored is set before it begins.
 func (c *sqliteConn) relax() {}
@@ -429,6 +476,7 @@ func (c *sqliteConn) commit(ctx context.Context) error {
 		return err // rollback follows
 	}
 	c.done = true
+	c.e.version, _ = c.e.dataVersion() // unknown after an error
 	c.e.nonces.keep()
 	c.e.writing.Unlock()
 	return nil
@@ -440,6 +488,7 @@ func (c *sqliteConn) rollback() {
 		return
 	}
 	c.done = true
+	c.e.version, c.e.sealing = unknownVersion, nil
 	defer c.e.writing.Unlock()
 	// SQLite may have rolled back by itself (a full disk); the error says only that.
 	_, _ = c.e.writer.ExecContext(context.Background(), "ROLLBACK")
