@@ -38,25 +38,17 @@ func (h *Handler) payoutForm(ctx context.Context, e *exchange, r *spec.Request) 
 	if err != nil {
 		return nil, err
 	}
-	address, err := h.formAddress(e, order)
-	if err != nil {
-		return nil, err
-	}
 	return spec.FormReply.New().
 		Set(spec.FieldSerial, e.Serial.String()).
 		Set(spec.FieldMerchantOrder, order.ClientOrderID).
 		Set(spec.FieldPaynetOrder, order.ID.String()).
-		Set(spec.FieldRedirectURL, address).
+		Set(spec.FieldRedirectURL, h.formAddress(e, order)).
 		Set(spec.FieldEndpoint, order.EndpointID.String()), nil
 }
 
 // formAddress is where the Receiver's browser finds an order's form.
-func (h *Handler) formAddress(e *exchange, o *payout.Order) (string, error) {
-	token, err := h.Gateway.FormToken(o.ID)
-	if err != nil {
-		return "", err
-	}
-	return h.publicURL(e.r) + h.ContextPath + "/form/" + token, nil
+func (h *Handler) formAddress(e *exchange, o *payout.Order) string {
+	return h.publicURL(e.r) + h.ContextPath + "/form/" + h.Gateway.FormToken(o.ID)
 }
 
 // asyncReply is the answer to a request that the gateway works on from now.
@@ -94,11 +86,7 @@ func (h *Handler) status(ctx context.Context, e *exchange, r *spec.Request) (*sp
 	}
 	reply := h.statusReply(e, r, s)
 	if s.Order.Stage == payout.AtForm {
-		address, err := h.formAddress(e, s.Order)
-		if err != nil {
-			return nil, err
-		}
-		reply.Set(spec.FieldRedirectTo, address)
+		reply.Set(spec.FieldRedirectTo, h.formAddress(e, s.Order))
 	}
 	return reply, nil
 }

@@ -32,8 +32,7 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 		}
 		return storagetest.DiskFine
 	})
-	// Writes fill the queue, and what the commit after the hanging one takes.
-	const most = 4096 + 256
+	const most = 4096 // writes that wait
 	var waiting sync.WaitGroup
 	write := func(i int) error {
 		_, err := db.Accept(storage.Acceptance{Now: s.now, Nonce: &storage.Nonce{PartyID: 1, Timestamp: int64(i), Hash: []byte("filler"), Expires: s.now}})

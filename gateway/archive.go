@@ -208,9 +208,7 @@ func (a *Archiving) archive(ctx context.Context, page []storage.OldOrder, done *
 		case !o.FinalAt.Before(a.Before):
 			stay(o, &done.Recent)
 		default:
-			if o.Form, o.Receipt, err = a.keys(o.ID); err != nil {
-				return nil, err
-			}
+			o.Form, o.Receipt = a.keys(o.ID)
 			byFile[ArchiveName(o.CreatedAt)] = append(byFile[ArchiveName(o.CreatedAt)], o)
 		}
 	}
@@ -235,14 +233,9 @@ func (a *Archiving) archive(ctx context.Context, page []storage.OldOrder, done *
 }
 
 // keys are by what an order's rows are found that no index leads to.
-func (a *Archiving) keys(id payout.OrderID) ([]byte, payout.ReceiptID, error) {
+func (a *Archiving) keys(id payout.OrderID) (form []byte, receipt payout.ReceiptID) {
 	g := &Gateway{Vault: a.Vault}
-	form, err := g.formHash(id)
-	if err != nil {
-		return nil, "", err
-	}
-	receipt, err := g.receiptID(id)
-	return form, receipt, err
+	return g.formHash(id), g.receiptID(id)
 }
 
 func (a *Archiving) file(ctx context.Context, name string) (*storage.DB, error) {

@@ -161,10 +161,7 @@ func (g *Gateway) message(ctx context.Context, id payout.OrderID, known *Standin
 		if err != nil {
 			return callback.Message{}, err
 		}
-		s, err := g.standing(found)
-		if err != nil {
-			return callback.Message{}, err
-		}
+		s := g.standing(found)
 		known = &s
 	}
 	return g.messageOf(known)

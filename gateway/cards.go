@@ -33,21 +33,15 @@ func (g *Gateway) CreateCardRef(ctx context.Context, c *Call, r *spec.Request) (
 	var random [8]byte
 	rand.Read(random[:]) // it never fails
 	ref := payout.CardRef{ID: payout.NewCardRefID(random), PartyID: c.Party.ID, OrderID: order.ID, Card: order.Card(), CreatedAt: c.Now}
-	if ref.Unique, err = g.uniqueCard(c.Party.ID, ref.Card); err != nil {
-		return payout.CardRef{}, nil, err
-	}
+	ref.Unique = g.uniqueCard(c.Party.ID, ref.Card)
 	_, err = g.accept(c, storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID), CardRef: &ref})
 	return ref, order, err
 }
 
 // uniqueCard names a card within a party: the same card has the same id, and
 // nobody can tell the card from it or compare it with another party's.
-func (g *Gateway) uniqueCard(party payout.PartyID, card payout.CardNumber) (payout.UniqueCardID, error) {
-	hash, err := g.Vault.Hash("card of party "+party.String(), card.Reveal())
-	if err != nil {
-		return 0, err
-	}
-	return payout.NewUniqueCardID(hash), nil
+func (g *Gateway) uniqueCard(party payout.PartyID, card payout.CardNumber) payout.UniqueCardID {
+	return payout.NewUniqueCardID(g.Vault.Hash("card of party "+party.String(), card.Reveal()))
 }
 
 // destination finds the card that a request names, by number or by reference;

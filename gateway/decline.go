@@ -28,9 +28,7 @@ func (g *Gateway) Decline(ctx context.Context, id payout.OrderID, reason string)
 	m := g.move(o, payout.Decline, g.Now())
 	m.ErrorCode, m.ErrorMessage = payout.CodeNoGate, or(clean(receiverHider(o).Replace(printable(reason))), payout.CodeNoGate.Row().Text)
 	m.Note = "declined by the operator"
-	if err := g.ends(m, o); err != nil {
-		return fmt.Errorf("decline order %s: %w", id, err)
-	}
+	g.ends(m, o)
 	moved, err := g.DB.Move(*m)
 	if err != nil {
 		return fmt.Errorf("decline order %s: %w", id, err)

@@ -45,9 +45,7 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 		}
 	case payout.AtForm:
 		a.DueAt = order.ExpiresAt // the Receiver's turn
-		if a.Form, err = g.formHash(order.ID); err != nil {
-			return nil, err
-		}
+		a.Form = g.formHash(order.ID)
 	}
 	stored := false
 	defer func() {
@@ -141,15 +139,11 @@ func (g *Gateway) newOrder(d *storage.Directory, c *Call, r *spec.Request, endpo
 		return nil, err
 	}
 	receiver := cmp.Or(card.Reveal(), r.Text(spec.AccountNumber), spec.PhoneDigits(r.Text(spec.ReceiverPhone)))
-	hash, err := g.Vault.Hash("receiver", receiver)
-	if err != nil {
-		return nil, err
-	}
 	position, gate := gateAfter(d, endpoint, -1, r.Amount.Currency)
 	order := &payout.Order{
 		ID: id, PartyID: c.Party.ID, EndpointID: endpoint.ID, GroupID: c.GroupID,
 		Command: c.Command.Path(), Type: c.Command.Type, ClientOrderID: r.Text(spec.ClientOrderID), Serial: c.Serial,
-		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: hash,
+		Amount: r.Amount, Params: r.Values(), ReceiverMask: vault.Mask(receiver), ReceiverHash: g.Vault.Hash("receiver", receiver),
 		Stage: payout.Starting, GatePosition: position, GateID: gate.ID, CreatedAt: c.Now,
 	}
 	if card != "" {

@@ -346,9 +346,8 @@ func (w *world) submit() {
 	id := forms[w.dice.IntN(len(forms))].id
 	var seen [2]*payout.Order
 	for i, n := range w.nodes {
-		token, err := n.FormToken(id)
-		w.check(err)
-		seen[i], err = n.OrderOfForm(w.t.Context(), token)
+		var err error
+		seen[i], err = n.OrderOfForm(w.t.Context(), n.FormToken(id))
 		w.check(err)
 	}
 	if seen[0].Stage == payout.AtForm && w.chance(0.2) {

@@ -40,7 +40,7 @@ func (g *Gateway) Status(ctx context.Context, c *Call, r *spec.Request) (Standin
 	if err := g.belongs(ctx, r, found.Order); err != nil {
 		return Standing{}, err
 	}
-	return g.standing(found)
+	return g.standing(found), nil
 }
 
 // belongs checks by-request-sn: the request must be one that made or paid the
@@ -112,29 +112,22 @@ func (g *Gateway) StandingOf(ctx context.Context, order *payout.Order) (Standing
 	if n := len(transactions); n > 0 {
 		found.Latest = &transactions[n-1]
 	}
-	return g.standing(found)
+	return g.standing(found), nil
 }
 
 // standing adds to what is stored what follows from it.
-func (g *Gateway) standing(found storage.Standing) (Standing, error) {
+func (g *Gateway) standing(found storage.Standing) Standing {
 	s := Standing{Order: found.Order, Transaction: found.Latest, Gate: g.Directory().Gates[found.Order.GateID]}
 	if found.Latest != nil {
 		s.Gate = g.Directory().Gates[found.Latest.GateID]
 	}
-	var err error
-	if s.Receipt, err = g.receiptID(s.Order.ID); err != nil {
-		return s, err
-	}
+	s.Receipt = g.receiptID(s.Order.ID)
 	if card := s.Order.Card(); card != "" {
-		s.Card, err = g.uniqueCard(s.Order.PartyID, card)
+		s.Card = g.uniqueCard(s.Order.PartyID, card)
 	}
-	return s, err
+	return s
 }
 
-func (g *Gateway) receiptID(id payout.OrderID) (payout.ReceiptID, error) {
-	hash, err := g.Vault.Hash("receipt", id.String())
-	if err != nil {
-		return "", err
-	}
-	return payout.NewReceiptID(hash), nil
+func (g *Gateway) receiptID(id payout.OrderID) payout.ReceiptID {
+	return payout.NewReceiptID(g.Vault.Hash("receipt", id.String()))
 }

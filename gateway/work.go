@@ -398,9 +398,7 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 			closes.ErrorCode, closes.ErrorMessage = code, text
 		}
 	}
-	if err := g.ends(m, o); err != nil {
-		return false, err
-	}
+	g.ends(m, o)
 	c := g.takeDelivery(m.Callback)
 	defer func() {
 		if c != nil && !moved {
@@ -509,10 +507,9 @@ func eventOf(o processor.Outcome, another bool) payout.Event {
 
 // ends gives an order's last move what every end has: the receipt, and the
 // callback that is owed.
-func (g *Gateway) ends(m *storage.Move, o *payout.Order) (err error) {
+func (g *Gateway) ends(m *storage.Move, o *payout.Order) {
 	m.Callback = g.owed(o, m.At)
-	m.Receipt, err = g.receiptID(o.ID)
-	return err
+	m.Receipt = g.receiptID(o.ID)
 }
 
 // owed makes the callback that an order owes at its end, or nil when nobody

@@ -26,6 +26,7 @@ type nonceSet struct {
 	rows    bool                   // the table nonces may have some: it must be searched too
 
 	// The writer alone uses these.
+	stale bool  // others may have written since the set was read
 	last  int64 // the newest row that is in the set
 	taken taken // by the transaction that runs
 }
@@ -56,7 +57,7 @@ type taken struct {
 }
 
 func newNonceSet() nonceSet {
-	return nonceSet{seed: maphash.MakeSeed(), seconds: make(map[int64]*nonceSecond)}
+	return nonceSet{stale: true, seed: maphash.MakeSeed(), seconds: make(map[int64]*nonceSecond)}
 }
 
 func (n *Nonce) long() bool { return n.Expires.Sub(time.Unix(n.Timestamp, 0)) > longestInMemory }
@@ -147,11 +148,13 @@ func (e *sqliteEngine) useNonces(ctx context.Context, tx conn, nonces []*Nonce, 
 	if len(nonces) == 0 && !e.waitSoon() {
 		return nil
 	}
-	known, rows, err := make([]bool, len(nonces)), false, error(nil)
-	if e.others || s.rows || !s.loaded {
+	known, rows := make([]bool, len(nonces)), false
+	if s.stale || s.rows {
+		var err error
 		if known, rows, err = s.read(ctx, tx, nonces); err != nil {
 			return fmt.Errorf("read nonces: %w", err)
 		}
+		s.stale = false
 	}
 	var batch nonceBatch
 	var numbers []int // of the long ones

@@ -12,13 +12,12 @@ import (
 // of its own that changes it or is rolled back.
 func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 	db, _ := openSick(t)
-	path := db.engine.(*sickEngine).engine.(*sqliteEngine).path
-	other, err := Open(t.Context(), path, db.vault)
+	e := db.engine.(*sickEngine).engine.(*sqliteEngine)
+	other, err := Open(t.Context(), e.path, db.vault)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	e := db.engine.(*sickEngine).engine.(*sqliteEngine)
 	nonce := byte(0)
 	store := func(db *DB) {
 		t.Helper()
@@ -53,6 +52,12 @@ func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 		}
 		return id
 	}
+	claim := func() {
+		t.Helper()
+		if _, err := db.ClaimOrders(1, AllDue, time.Now(), time.Minute, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, test := range []struct {
 		what   string
 		do     func()
@@ -62,6 +67,7 @@ func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 		{what: "nothing", do: func() {}},
 		{what: "a read", do: func() { _, _ = db.SealingKey(context.Background()) }},
 		{what: "another process's commit", do: func() { store(other) }, others: true},
+		{what: "another process's commit, and one of its own that reads nothing", do: func() { store(other); claim() }, others: true},
 		{what: "another process's key", do: func() { setKey(other, 7, nil) }, others: true, key: 7},
 		{what: "its own key", do: func() { setKey(db, 8, nil) }, key: 8},
 		{what: "its own key, rolled back", do: func() { setKey(db, 9, errSick) }, others: true, key: 8},
@@ -70,8 +76,8 @@ func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 		_ = hold() // known from here on, if anything is
 		store(db)
 		test.do()
-		if key := hold(); e.others != test.others || key != test.key && test.key != 0 {
-			t.Errorf("after %s: others have written: %t, key %s; want %t, %s", test.what, e.others, key, test.others, test.key)
+		if key := hold(); e.nonces.stale != test.others || key != test.key && test.key != 0 {
+			t.Errorf("after %s: others have written: %t, key %s; want %t, %s", test.what, e.nonces.stale, key, test.others, test.key)
 		}
 	}
 }

@@ -52,7 +52,6 @@ type sqliteEngine struct {
 
 	// What the writer knows of the database while it writes.
 	version int64        // SQLite's data version at the writer's last commit; unknown after a rollback
-	others  bool         // others may have written since that commit
 	sealing *vault.KeyID // what the database names; nil: to be read
 
 	nonces nonceSet
@@ -231,11 +230,11 @@ func (e *sqliteEngine) begin() (conn, context.Context, error) {
 const unknownVersion = -1
 
 // notice finds out, at the beginning of a transaction, whether others have written
-// since the writer's last commit: then nothing holds that was known.
+// since the writer's last commit: then what is known is to be read again.
 func (e *sqliteEngine) notice() error {
 	version, err := e.dataVersion()
-	if e.others = version != e.version || version == unknownVersion; e.others {
-		e.sealing = nil
+	if version != e.version || version == unknownVersion {
+		e.sealing, e.nonces.stale = nil, true
 	}
 	return err
 }

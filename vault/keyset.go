@@ -136,11 +136,11 @@ func (s *KeySet) Has(id KeyID) bool {
 // mark returns what two key sets have in common when they are of one database: a
 // hash, since the key of the hashes never changes.
 func (s *KeySet) mark() ([]byte, error) {
-	hashes, err := prf.NewPRFSet(s.hash)
+	h, err := newHasher(s)
 	if err != nil {
-		return nil, errors.New("its hashing key cannot be used")
+		return nil, err
 	}
-	return hashes.ComputePrimaryPRF([]byte("same"), hashSize)
+	return h.hash("same"), nil
 }
 
 // Primary returns the key that the set itself names for new values.

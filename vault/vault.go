@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/prf"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -38,7 +37,7 @@ type keys struct {
 	sealing KeyID // of the set; its primary, unless Follow has chosen
 	lacking KeyID // that Follow has chosen and the set does not have: nothing is sealed; or 0
 	aead    tink.AEAD
-	hashes  *prf.Set
+	hashes  *hasher
 }
 
 func newKeys(set *KeySet, sealing KeyID) (*keys, error) {
@@ -50,10 +49,8 @@ func newKeys(set *KeySet, sealing KeyID) (*keys, error) {
 	if k.aead, err = aead.New(chosen.seal); err != nil {
 		return nil, errors.New("its sealing key cannot be used")
 	}
-	if k.hashes, err = prf.NewPRFSet(set.hash); err != nil {
-		return nil, errors.New("its hashing key cannot be used")
-	}
-	return k, nil
+	k.hashes, err = newHasher(set)
+	return k, err
 }
 
 func newVault(set *KeySet) (*Vault, error) {
@@ -187,16 +184,4 @@ func (v *Vault) Open(sealed []byte, place string) ([]byte, error) {
 		return nil, fmt.Errorf("open sealed %s: wrong master key or damaged data", place)
 	}
 	return plain, nil
-}
-
-const hashSize = 16 // bytes; 128 bits of HMAC-SHA256
-
-// Hash returns a keyed hash of a value: equal values of one kind have equal
-// hashes, and nobody without the master key can compute or try them.
-func (v *Vault) Hash(kind, value string) ([]byte, error) {
-	hash, err := v.keys.Load().hashes.ComputePrimaryPRF([]byte(kind+"\x00"+value), hashSize)
-	if err != nil {
-		return nil, fmt.Errorf("hash %s: %w", kind, err)
-	}
-	return hash, nil
 }

@@ -34,12 +34,8 @@ func (h *house) fillPast(ctx context.Context, merchants []*merchant, n int, p *p
 		return db.Fill(ctx, int64(n), func(i int64, id payout.OrderID) (storage.PastOrder, payout.ReceiptID, error) {
 			m := merchants[i%int64(len(merchants))]
 			o := m.pastOrder(gate, pastInvoice(i), began.Add(time.Duration(i)*step), i%10 == 0)
-			var err error
-			if o.ReceiverHash, err = v.Hash("receiver", fmt.Sprint(i)); err != nil {
-				return o, "", err
-			}
-			receipt, err := v.Hash("receipt", id.String())
-			return o, payout.NewReceiptID(receipt), err
+			o.ReceiverHash = v.Hash("receiver", fmt.Sprint(i))
+			return o, payout.NewReceiptID(v.Hash("receipt", id.String())), nil
 		}, func(done, of int64) { p.show("storing orders on "+h.name, int(done), int(of)) })
 	})
 }

@@ -90,10 +90,6 @@ func addOldOrder(ctx context.Context, db *storage.DB, v *vault.Vault, want oldOr
 	if err != nil {
 		return 0, err
 	}
-	hash, err := v.Hash("receipt", id.String())
-	if err != nil {
-		return 0, err
-	}
 	o := &payout.Order{ID: id, PartyID: 1, EndpointID: 39915, Command: "v4/payout", Type: payout.TypePayout, ClientOrderID: want.id,
 		Amount: payout.Amount{Minor: 1042, Currency: "EUR"}, Params: map[string]string{"account_number": "5550012345", "server_callback_url": "https://example.com/"},
 		ReceiverMask: "******2345", ReceiverHash: []byte{1}, Stage: payout.Starting, GateID: 1, CreatedAt: want.created}
@@ -104,7 +100,7 @@ func addOldOrder(ctx context.Context, db *storage.DB, v *vault.Vault, want oldOr
 	attempt := &payout.Transaction{OrderID: id, Attempt: 1, GateID: 1, Reference: payout.Reference(id, 1), Stage: payout.Sending, StartedAt: want.created}
 	ended := *attempt
 	ended.Stage, ended.EndedAt = payout.Approved, want.created
-	end := storage.Move{Event: payout.Approve, Closes: &ended, Receipt: payout.NewReceiptID(hash),
+	end := storage.Move{Event: payout.Approve, Closes: &ended, Receipt: payout.NewReceiptID(v.Hash("receipt", id.String())),
 		Callback: &payout.Callback{Receiver: "example.com:443", URL: "https://example.com/", DueAt: want.created}}
 	if !want.final {
 		end = storage.Move{Event: payout.Lose, DueAt: time.Now().Add(time.Hour)}

@@ -75,11 +75,7 @@ func (c orderListCmd) Run(ctx context.Context, t terminal) error {
 		}
 		var orders []*payout.Order
 		if c.Receiver != "" {
-			var hash []byte
-			if hash, err = v.Hash("receiver", c.Receiver); err != nil {
-				return err
-			}
-			orders, err = db.OrdersByReceiver(ctx, hash, c.Limit)
+			orders, err = db.OrdersByReceiver(ctx, v.Hash("receiver", c.Receiver), c.Limit)
 		} else {
 			orders, err = db.LatestOrders(ctx, payout.Stage(c.Stage), c.Limit)
 		}
