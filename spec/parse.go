@@ -269,7 +269,13 @@ func (r *Request) Require(names []string) error {
 // Values returns what was sent, by parameter name, aliases resolved: what an
 // order remembers. Transient values are not among it.
 func (r *Request) Values() map[string]string {
-	values := make(map[string]string, len(r.values))
+	given := 0 // of the many that the command knows
+	for _, value := range r.values {
+		if value != "" {
+			given++
+		}
+	}
+	values := make(map[string]string, given)
 	for i, u := range r.Command.Params {
 		if r.values[i] != "" && !u.Transient {
 			values[u.Name] = r.values[i]

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -53,6 +54,23 @@ func TestHopeInVainIsTriedAgainAndToldAsEver(t *testing.T) {
 					t.Errorf("%s, %d: %d orders", name, i, n)
 				}
 			}
+		}
+	}
+}
+
+// A row that is there already is a refusal in a transaction that had hoped for nothing:
+// it is not run again.
+func TestRowInTheWayOfATransactionThatDoesNotHopeIsRefused(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	row := [][]any{{"twice", int64(1)}}
+	for what, hopes := range map[string]bool{
+		"INSERT INTO counters (name, next) {{rows $1, $2}}":                                                    false,
+		"INSERT INTO counters (name, next) {{rows $1, $2}} ON CONFLICT (name) DO NOTHING {{stored name = $1}}": true,
+	} {
+		storage.Hope(db)
+		_, err := storage.Laters(db, what, [][][]any{row, row})
+		if err == nil || errors.Is(err, storage.ErrUnknown) || storage.HopedInVain(db) != hopes {
+			t.Errorf("%s: %v, to be run again: %t, want %t", what, err, storage.HopedInVain(db), hopes)
 		}
 	}
 }

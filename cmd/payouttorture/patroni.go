@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -41,12 +42,15 @@ const (
 	promotionMost = 90 * time.Second // longest time until the standby is the primary, on a busy machine
 )
 
-// findPatroni tells which program, and so which of Debian's packages, is missing.
+// findPatroni tells what, and so which of Debian's packages, is missing.
 func findPatroni() error {
 	for _, needed := range []struct{ program, debian string }{{"patroni", "patroni"}, {"etcd", "etcd-server"}} {
 		if _, err := exec.LookPath(needed.program); err != nil {
 			return fmt.Errorf("--failover patroni: %s was not found: install Debian's package %s, or use --failover plain", needed.program, needed.debian)
 		}
+	}
+	if err := exec.Command("/usr/bin/python3", "-c", "import etcd").Run(); err != nil { // Debian's Python runs Patroni
+		return errors.New("--failover patroni: Patroni cannot speak to etcd: install Debian's package python3-etcd, or use --failover plain")
 	}
 	return nil
 }
