@@ -22,7 +22,7 @@ type nonceSet struct {
 	mu      sync.Mutex
 	seconds map[int64]*nonceSecond // by oauth_timestamp
 	soon    []*Nonce               // used, and to be stored with the next commit
-	loaded  bool                   // it has what the database had at the last commit
+	loaded  bool                   // it was read from the database
 	rows    bool                   // the table nonces may have some: it must be searched too
 
 	// The writer alone uses these.

@@ -50,6 +50,9 @@ func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 		if id, err = c.holdKey(ctx); err != nil {
 			t.Fatal(err)
 		}
+		if err := c.commit(ctx); err != nil { // a rollback would forget the key
+			t.Fatal(err)
+		}
 		return id
 	}
 	claim := func() { _, _ = db.ClaimOrders(1, AllDue, time.Now(), time.Minute, 1) }

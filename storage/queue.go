@@ -62,7 +62,7 @@ func (q *writeQueue) add(o *op, waits bool) (ok, full bool) {
 	if q.closed {
 		return false, false
 	}
-	for len(q.writes) >= queueMax {
+	for len(q.writes) >= queueMax || !waits && q.crowd > 0 { // who waits for a place has the next one
 		if !waits {
 			return false, true
 		}
@@ -113,18 +113,17 @@ func (q *writeQueue) next() []*op {
 	q.begin.Lock()
 	defer q.begin.Unlock()
 	var waited <-chan time.Time
-	beside, late := -1, false // commits beside which waited began, and whether it has ended
+	waitsBeside, waitedEnough := -1, false // beside how many commits it began to wait, and whether that was long enough
 	for {
 		q.mu.Lock()
 		enough, most := q.pace.enough(q.running, q.last)
-		late = late && beside == q.running
 		switch n := len(q.writes); {
 		case n == 0 && q.closed && q.crowd == 0:
 			q.mu.Unlock()
 			return nil
 		case n == 0:
-			q.wanted, waited, beside = 1, nil, -1
-		case n >= enough || late || q.closed:
+			q.wanted, waited, waitsBeside, waitedEnough = 1, nil, -1, false
+		case n >= enough || waitedEnough || q.closed:
 			if batch := q.take(); len(batch) > 0 {
 				q.mu.Unlock()
 				return batch
@@ -133,15 +132,15 @@ func (q *writeQueue) next() []*op {
 			continue
 		default:
 			q.wanted = enough
-			if beside != q.running {
-				waited, beside = time.After(most), q.running
+			if waitsBeside != q.running {
+				waited, waitsBeside = time.After(most), q.running
 			}
 		}
 		q.mu.Unlock()
 		select {
 		case <-q.wake:
 		case <-waited:
-			late = true
+			waitedEnough = true
 		}
 	}
 }

@@ -134,7 +134,10 @@ func TestClosedQueueIsEmptied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour}, queueMax, 0)
 		q.last = batchMax
-		go q.add(new(op), true)
+		const workers = 2*batchMax + 1
+		for range workers {
+			go q.add(new(op), true)
+		}
 		synctest.Wait()
 		if ok, full := q.add(new(op), false); ok || !full {
 			t.Errorf("a full queue took one more: %t, full: %t", ok, full)
@@ -143,14 +146,65 @@ func TestClosedQueueIsEmptied(t *testing.T) {
 		if ok, full := q.add(new(op), true); ok || full {
 			t.Errorf("a closed queue took one more: %t, full: %t", ok, full)
 		}
-		stored := 0
+		stored, from := 0, time.Now()
 		for batch := q.next(); batch != nil; batch = q.next() {
 			stored += len(batch)
 			q.ended()
-			synctest.Wait()
 		}
-		if stored != queueMax+1 {
-			t.Errorf("%d writes were stored, want %d", stored, queueMax+1)
+		if took := time.Since(from); stored != queueMax+workers || took > 0 {
+			t.Errorf("%d writes were stored after %s, want %d at once", stored, took, queueMax+workers)
+		}
+	})
+}
+
+// What a worker records has the next place: not who has just come, and not more than
+// there are places.
+func TestWhoWaitsForAPlaceHasTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(sqlitePace, queueMax, 0)
+		for range batchMax + 1 {
+			go q.add(new(op), true)
+		}
+		synctest.Wait()
+		take := func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.take()
+		}
+		take()
+		if ok, full := q.add(new(op), false); ok || !full {
+			t.Errorf("who has just come got a place: %t, full: %t", ok, full)
+		}
+		synctest.Wait()
+		if n := q.waiting(); n != queueMax || q.crowd != 1 {
+			t.Errorf("%d writes wait, and %d for a place, want %d and 1", n, q.crowd, queueMax)
+		}
+		take()
+		synctest.Wait()
+		if ok, full := q.add(new(op), false); !ok || full {
+			t.Errorf("nobody waits, and there are places: %t, full: %t", ok, full)
+		}
+	})
+}
+
+// A queue that is closed waits for those who were promised a place.
+func TestClosedQueueWaitsForItsCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(sqlitePace, 0, 0)
+		q.crowd = 1
+		q.close()
+		ended := make(chan []*op, 1)
+		go func() { ended <- q.next() }()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Fatal("it ended while somebody waited for a place")
+		}
+		q.mu.Lock()
+		q.crowd--
+		q.wakeUp()
+		q.mu.Unlock()
+		if got := <-ended; got != nil {
+			t.Errorf("%d writes came from nowhere", len(got))
 		}
 	})
 }

@@ -12,8 +12,9 @@ import (
 // A value is sealed before its write waits for a commit, and in between the
 // database may have come to name another key. A rotation then seals again what
 // it finds, and removes the former key: what is stored under that one later
-// would be lost. So every transaction that stores sealed values reads in itself
-// which key is wanted, once, and holds it until it ends (conn.holdKey). Whoever
+// would be lost. So every transaction that stores sealed values knows in itself
+// which key is wanted, and holds it until it ends (conn.holdKey): on PostgreSQL it reads
+// it, on SQLite it makes sure that nobody has written since it was read. Whoever
 // changes the key waits for those who hold it, and whoever comes later sees the
 // change: when a rotation begins to seal again, all that is under the former key
 // can be seen, and no more will come, however long a node has slept.

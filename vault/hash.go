@@ -38,7 +38,7 @@ func (h *hasher) hash(text string) []byte {
 	defer h.hmacs.Put(mac)
 	mac.Reset()
 	mac.Write([]byte(text)) // never fails
-	return mac.Sum(make([]byte, 0, sha256.Size))[:hashSize]
+	return mac.Sum(make([]byte, 0, sha256.Size))[:hashSize:hashSize]
 }
 
 // Hash returns a keyed hash of a value: equal values of one kind have equal
