@@ -7,10 +7,9 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"payout"
 	"payout/storage"
@@ -25,31 +24,29 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 	db := s.Gateway.DB
 	s.wantAccepted("before", goodPayout("before"))
 	db.LimitWait(time.Hour) // who is answered earlier was sent away, and did not wait
-	goOn := make(chan struct{})
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	hang := sync.OnceFunc(func() { close(hangs) })
 	disk.Fail(func(c storagetest.DiskCall) int32 {
 		if c.InLog() && c.Sync {
+			hang()
 			<-goOn
 		}
 		return storagetest.DiskFine
 	})
-	const most = 4096 // writes that wait
 	var waiting sync.WaitGroup
 	write := func(i int) error {
 		_, err := db.Accept(storage.Acceptance{Now: s.now, Nonce: &storage.Nonce{PartyID: 1, Timestamp: int64(i), Hash: []byte("filler"), Expires: s.now}})
 		return err
 	}
-	metrics := prometheus.NewRegistry()
-	db.Measure(metrics, func() time.Time { return s.now })
-	for i := 0; ; {
-		missing := most - gauge(t, metrics, "payoutd_writes_waiting")
-		if missing == 0 {
-			break
-		}
-		for range missing {
-			i++
-			number := i
-			waiting.Go(func() { _ = write(number) }) // those that find no place are tried again by others
-		}
+	waiting.Go(func() { _ = write(-1) })
+	<-hangs // with its commit: the others fill the queue, and nobody makes room
+	var full atomic.Bool
+	for i := 1; !full.Load(); i++ {
+		waiting.Go(func() {
+			if errors.Is(write(i), storage.ErrBusy) {
+				full.Store(true)
+			}
+		})
 		runtime.Gosched()
 	}
 	if err := write(0); !errors.Is(err, storage.ErrBusy) {
@@ -87,20 +84,4 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 	if orders, err := db.OrdersByClientID(t.Context(), 1, "form", 2); err != nil || len(orders) != 1 {
 		t.Errorf("then there are %d orders, %v", len(orders), err)
 	}
-}
-
-// gauge reads a metric without labels.
-func gauge(t *testing.T, from prometheus.Gatherer, name string) int {
-	t.Helper()
-	families, err := from.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == name {
-			return int(f.GetMetric()[0].GetGauge().GetValue())
-		}
-	}
-	t.Fatalf("there is no metric %s", name)
-	return 0
 }
