@@ -26,9 +26,9 @@ const (
 // A committer lets writes share commits. A commit costs half a millisecond of
 // disk and a row microseconds, so writes that arrive while a commit is running
 // go into the next one together. And since those who have been answered tend to
-// come back, a commit waits a moment for about as many as the last one
-// had: under load that makes few large commits of many small ones, and a caller
-// who is alone never waits. When the database refuses a batch, its writes
+// come back, a commit waits a moment for about as many as write at this time, or
+// until it is large: under load that makes few large commits of many small ones, and
+// a caller who is alone never waits. When the database refuses a batch, its writes
 // are tried again one by one: a caller whose own rows are refused fails alone.
 type committer struct {
 	engine engine
@@ -143,7 +143,7 @@ func (c *committer) enqueue(o *op) error {
 func (c *committer) run() {
 	for batch := c.queue.next(); batch != nil; batch = c.queue.next() {
 		c.store(batch)
-		c.queue.ended()
+		c.queue.ended(batch)
 	}
 }
 
@@ -249,8 +249,9 @@ func fresh(batch []*op) (n int) {
 }
 
 // apply writes a batch table by table, one statement for each however many callers
-// share the commit. The nonces go to the database together with the question for the
-// sealing key. Where there is nothing but nonces of questions, they go together with
+// share the commit. New orders go to the database together with their nonces and the
+// commit, in the hope that all are new and the sealing key is the one that they are
+// sealed under (conn.flush); in vain, the nonces go before. Where there is nothing but nonces of questions, they go together with
 // the commit, which need not wait for the disk: a question that is asked again after
 // a crash is answered again, and does nothing.
 func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {

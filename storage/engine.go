@@ -61,11 +61,14 @@ type conn interface {
 	// told, unless nil, is called when it has run. An error of the statement may be
 	// that of what it goes with.
 	later(ctx context.Context, sql string, args [][]any, told func(affected []int64)) error
-	// flush waits for what was left for later.
+	// flush waits for what was left for later. A transaction that hopes does not: when it
+	// has hoped in vain, it is run again as a whole.
 	flush(context.Context) error
 	// holdKey keeps the sealing key as it is until the transaction ends, and reads
-	// it as it is then; changeKey waits for those who hold it.
+	// it as it is then; changeKey waits for those who hold it. hopeForKey holds it as well,
+	// in the hope that it is the given one; it is not ok where one does not hope.
 	holdKey(context.Context) (vault.KeyID, error)
+	hopeForKey(vault.KeyID) (ok bool)
 	changeKey(context.Context) error
 	// relax lets the commit end before it is on disk, where the engine can do that.
 	// It is called first.

@@ -26,13 +26,19 @@ type postgresEngine struct {
 	careful atomic.Int64 // transactions that will not hope
 }
 
+// The errors of PostgreSQL that may mean so.
+const (
+	uniqueViolation = "23505"
+	invalidText     = "22P02" // of hopedForKey
+)
+
 // carefulFor is how many transactions do not hope after one that has hoped in vain: who
 // sends the same requests again and again costs one in a thousand.
 const carefulFor = 1000
 
-// errHopedInVain says that a row is there already, in a transaction that had hoped for
-// none: it is run again, and looks.
-var errHopedInVain = errors.New("a row is there already")
+// errHopedInVain says that a row is there already, or another sealing key is wanted, in
+// a transaction that had hoped for neither: it is run again, and looks.
+var errHopedInVain = errors.New("a row is there already, or the sealing key has changed")
 
 func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	config, err := pgxpool.ParseConfig(dsn)
@@ -196,13 +202,13 @@ type postgresConn struct {
 	c       *pgxpool.Conn // nil when the transaction has ended
 	waiting *pgx.Batch    // what was not sent yet
 	begun   bool          // BEGIN was sent
-	hopes   bool          // rows that ON CONFLICT DO NOTHING would look for are hoped to be new
-	hoped   bool          // some were sent
+	hopes   bool          // rows that ON CONFLICT DO NOTHING would look for are hoped to be new, and the sealing key the same
+	hoped   bool          // some were sent, or the key
 	cancel  context.CancelFunc
 }
 
 func (c *postgresConn) flush(ctx context.Context) error {
-	if c.empty() { // BEGIN alone can wait
+	if c.hopes || c.empty() { // BEGIN alone can wait
 		return nil
 	}
 	return c.send(ctx)
@@ -220,7 +226,7 @@ func (c *postgresConn) send(ctx context.Context) error {
 	c.waiting, c.begun = new(pgx.Batch), true
 	err := c.c.SendBatch(ctx, batch).Close()
 	var said *pgconn.PgError
-	if c.hoped && errors.As(err, &said) && said.Code == "23505" { // unique_violation
+	if c.hoped && errors.As(err, &said) && (said.Code == uniqueViolation || said.Code == invalidText) {
 		c.e.careful.Store(carefulFor)
 		err = fmt.Errorf("%w: %w", errHopedInVain, err)
 	}
@@ -232,7 +238,7 @@ func (c *postgresConn) exec(ctx context.Context, sql string, args ...any) (affec
 		affected = tag.RowsAffected()
 		return nil
 	})
-	err = c.flush(ctx)
+	err = c.send(ctx)
 	return affected, err
 }
 
@@ -241,7 +247,7 @@ func (c *postgresConn) each(ctx context.Context, text string, args [][]any) (aff
 		return nil, nil
 	}
 	if err = c.later(ctx, text, args, func(n []int64) { affected = n }); err == nil {
-		err = c.flush(ctx)
+		err = c.send(ctx)
 	}
 	return affected, err
 }
@@ -369,10 +375,25 @@ func (c *postgresConn) holdKey(ctx context.Context) (vault.KeyID, error) {
 		}
 		return nil
 	})
-	if err := c.flush(ctx); err != nil {
+	if err := c.send(ctx); err != nil {
 		return 0, fmt.Errorf("read sealing key: %w", err)
 	}
 	return vault.KeyID(id), nil
+}
+
+// hopedForKey fails when another sealing key than $2 is wanted: what is made a number then
+// is the text that the server's log shows.
+const hopedForKey = `SELECT CAST(CASE WHEN count(*) = 0 THEN '0' ELSE 'another sealing key is wanted' END AS BIGINT)
+	FROM counters WHERE name = $1 AND next <> $2`
+
+// hopeForKey sends two statements as holdKey does, and not at once.
+func (c *postgresConn) hopeForKey(id vault.KeyID) bool {
+	if c.hopes {
+		c.hoped = true
+		c.waiting.Queue("SELECT pg_advisory_xact_lock_shared($1)", int64(sealingKeyLock))
+		c.waiting.Queue(hopedForKey, sealingKey, int64(id))
+	}
+	return c.hopes
 }
 
 func (c *postgresConn) changeKey(ctx context.Context) error {

@@ -10,20 +10,21 @@ import (
 // A pace says how many commits run at once and what they wait for.
 type pace struct {
 	atOnce   int           // commits
-	share    int           // of the last commit's writes that one alone waits for, in percent
+	share    int           // of those who write at this time, in percent, that a commit alone waits for
 	patience time.Duration // longest wait for them
-	// A commit that begins beside another one has at least so many writes: several nodes,
-	// each with few callers, share a server best by few large commits.
-	beside int
-	// besideMost is how long it waits for them: the other one may hang.
+	// A commit of so many writes is large enough to wait for no more, and to begin beside
+	// another one: several nodes, each with few callers, share a server best by few large
+	// commits.
+	large int
+	// besideMost is how long one waits to become large: the other one may hang.
 	besideMost time.Duration
 }
 
 // The paces of the engines. SQLite has one writer. On PostgreSQL a second commit keeps
 // the server busy while the first one waits for its disk.
 var (
-	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond}
-	postgresPace = pace{atOnce: 2, share: 100, patience: 3 * time.Millisecond, beside: 24, besideMost: 20 * time.Millisecond}
+	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond, large: 32}
+	postgresPace = pace{atOnce: 2, share: 100, patience: 6 * time.Millisecond, large: 32, besideMost: 20 * time.Millisecond}
 )
 
 // A writeQueue is what waits for a commit. It wakes who begins commits only when there
@@ -39,7 +40,8 @@ type writeQueue struct {
 	writes  []*op
 	closed  bool
 	running int // commits
-	last    int // writes that the last one began with
+	under   int // writes in them
+	callers int // who is thought to write at this time, see take
 	wanted  int // writes to wake for
 
 	wake chan struct{} // writes enough have come, or a commit has ended
@@ -92,11 +94,12 @@ func (q *writeQueue) close() {
 	q.wakeUp()
 }
 
-// ended says that a commit has ended.
-func (q *writeQueue) ended() {
+// ended says that the commit of a batch has ended.
+func (q *writeQueue) ended(batch []*op) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
+	q.under -= len(batch)
 	q.wakeUp()
 }
 
@@ -116,7 +119,7 @@ func (q *writeQueue) next() []*op {
 	waitsBeside, waitedEnough := -1, false // beside how many commits it began to wait, and whether that was long enough
 	for {
 		q.mu.Lock()
-		enough, most := q.pace.enough(q.running, q.last)
+		enough, most := q.pace.enough(q.running, q.callers)
 		switch n := len(q.writes); {
 		case n == 0 && q.closed && q.crowd == 0:
 			q.mu.Unlock()
@@ -147,21 +150,26 @@ func (q *writeQueue) next() []*op {
 
 // enough is how many writes a commit waits for that begins beside others, and for how
 // long.
-func (p pace) enough(running, last int) (writes int, most time.Duration) {
+func (p pace) enough(running, callers int) (writes int, most time.Duration) {
 	if running > 0 {
-		return p.beside, p.besideMost
+		return p.large, p.besideMost
 	}
-	return min(last*p.share/100, batchMax), p.patience
+	return min(callers*p.share/100, p.large), p.patience
 }
 
 // take begins a commit with the writes that have waited longest and were not withdrawn.
+// Those who have a write in a commit or in the queue then are those who write at this
+// time: when fewer are seen, an eighth of them at each commit is taken for gone, since
+// some are always on the way.
 func (q *writeQueue) take() []*op {
 	n := min(len(q.writes), batchMax)
 	batch := slices.Clone(q.writes[:n])
 	q.writes = slices.Delete(q.writes, 0, n)
 	q.room.Broadcast()
 	if batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() }); len(batch) > 0 {
-		q.running, q.last = q.running+1, len(batch)
+		q.running++
+		q.under += len(batch)
+		q.callers = max(q.under+len(q.writes), q.callers*7/8)
 	}
 	return batch
 }

@@ -25,28 +25,29 @@ func began(q *writeQueue) (batch []*op, took time.Duration) {
 	return q.next(), time.Since(from)
 }
 
-// A commit that is alone waits for a share of the writes that the last one had, not for
-// more and not longer than its patience; a caller who is alone never waits.
+// A commit that is alone waits for a share of those who write at this time, until it is
+// large, and not longer than its patience; a caller who is alone never waits.
 func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	const patience = time.Second
 	for _, test := range []struct {
 		what            string
-		last, writes    int
+		callers, writes int
 		withdrawn, want int
 		took            time.Duration
 	}{
 		{what: "the first one", writes: 1, want: 1},
-		{what: "after a caller who was alone", last: 1, writes: 1, want: 1},
-		{what: "all that waits is taken, and that is enough", last: 8, writes: 8, want: 8},
-		{what: "just enough", last: 8, writes: 6, want: 6},
-		{what: "less than enough, and nobody comes", last: 8, writes: 5, want: 5, took: patience},
-		{what: "some were withdrawn", last: 8, writes: 6, withdrawn: 2, want: 4},
-		{what: "not more than fit", last: 10, writes: batchMax + 1, want: batchMax},
-		{what: "after a full one", last: 2 * batchMax, writes: batchMax, want: batchMax},
+		{what: "a caller who is alone", callers: 1, writes: 1, want: 1},
+		{what: "all that waits is taken, and that is enough", callers: 8, writes: 8, want: 8},
+		{what: "just enough", callers: 8, writes: 6, want: 6},
+		{what: "less than enough, and nobody comes", callers: 8, writes: 5, want: 5, took: patience},
+		{what: "some were withdrawn", callers: 8, writes: 6, withdrawn: 2, want: 4},
+		{what: "large", callers: 100, writes: 20, want: 20},
+		{what: "not yet large, and nobody comes", callers: 100, writes: 19, want: 19, took: patience},
+		{what: "not more than fit", callers: 10, writes: batchMax + 1, want: batchMax},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			q := queued(pace{atOnce: 1, share: 75, patience: patience}, test.writes, test.withdrawn)
-			q.last = test.last
+			q := queued(pace{atOnce: 1, share: 75, patience: patience, large: 20}, test.writes, test.withdrawn)
+			q.callers = test.callers
 			batch, took := began(q)
 			if len(batch) != test.want || took != test.took {
 				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.want, test.took)
@@ -61,8 +62,8 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 // Those who come one by one wake the commit when they are enough.
 func TestCommitBeginsWhenEnoughHaveCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour}, 0, 0)
-		q.last = 3
+		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour, large: batchMax}, 0, 0)
+		q.callers = 3
 		batches := make(chan []*op, 1)
 		go func() { batches <- q.next() }()
 		for n := 1; n <= 3; n++ {
@@ -100,26 +101,24 @@ func TestCommitWithoutWritesDoesNotBegin(t *testing.T) {
 // A commit begins beside another one when it has enough writes, or the other one seems
 // to hang; when the other one ends, it is alone, and waits as such.
 func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
-	p := pace{atOnce: 2, share: 100, patience: time.Second, beside: 4, besideMost: time.Minute}
+	p := pace{atOnce: 2, share: 50, patience: time.Second, large: 4, besideMost: time.Minute}
 	for _, test := range []struct {
-		what   string
-		writes int
-		ends   time.Duration // when the other one does; 0: never
-		took   time.Duration
+		what    string
+		writes  int
+		callers int
+		ends    time.Duration // when the other one does; 0: never
+		took    time.Duration
 	}{
-		{what: "enough", writes: 4},
-		{what: "not enough, and the other one hangs", writes: 3, took: time.Minute},
-		{what: "not enough, and the other one ends", writes: 3, ends: 10 * time.Second, took: 11 * time.Second},
-		{what: "as many as the last one had, and the other one ends", writes: 3, ends: 10 * time.Second, took: 10 * time.Second},
+		{what: "enough", writes: 4, callers: 8},
+		{what: "not enough, and the other one hangs", writes: 3, callers: 8, took: time.Minute},
+		{what: "not enough, and the other one ends", writes: 3, callers: 8, ends: 10 * time.Second, took: 11 * time.Second},
+		{what: "enough for one alone, and the other one ends", writes: 3, callers: 6, ends: 10 * time.Second, took: 10 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			q := queued(p, test.writes, 0)
-			q.running, q.last = 1, 8
-			if test.took == test.ends {
-				q.last = test.writes
-			}
+			q.running, q.callers = 1, test.callers
 			if test.ends > 0 {
-				time.AfterFunc(test.ends, q.ended)
+				time.AfterFunc(test.ends, func() { q.ended(nil) })
 			}
 			if batch, took := began(q); len(batch) != test.writes || took != test.took {
 				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.writes, test.took)
@@ -128,12 +127,49 @@ func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
 	}
 }
 
+// Those who write at this time are counted when a commit begins: in commits, and in the
+// queue. Who is not seen is taken for gone by and by.
+func TestThoseWhoWriteAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(pace{atOnce: 2, share: 100, patience: time.Second, large: 4, besideMost: time.Minute}, batchMax+10, 0)
+		first := q.next()
+		if q.callers != batchMax+10 {
+			t.Errorf("%d callers, want %d in a commit and 10 that wait", q.callers, batchMax)
+		}
+		second := q.next()
+		if q.callers != batchMax+10 {
+			t.Errorf("%d callers, want those of two commits, %d and 10", q.callers, batchMax)
+		}
+		q.ended(first)
+		q.ended(second)
+		for range 10 {
+			q.add(new(op), false)
+		}
+		q.ended(q.next())
+		if want := (batchMax + 10) * 7 / 8; q.callers != want {
+			t.Errorf("%d callers, want an eighth less than %d: %d", q.callers, batchMax+10, want)
+		}
+		// However many they were, one who is alone is soon known to be.
+		for n := 0; q.callers > 1; n++ {
+			if n == 50 {
+				t.Fatalf("%d callers after %d commits of one", q.callers, n)
+			}
+			q.add(new(op), false)
+			q.ended(q.next())
+		}
+		q.add(new(op), false)
+		if batch, took := began(q); len(batch) != 1 || took > 0 {
+			t.Errorf("%d writes after %s, want one at once", len(batch), took)
+		}
+	})
+}
+
 // A closed queue lets nothing in, and what is in it is stored without waiting: also
 // what waited for a place.
 func TestClosedQueueIsEmptied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour}, queueMax, 0)
-		q.last = batchMax
+		q := queued(pace{atOnce: 1, share: 100, patience: time.Hour, large: batchMax}, queueMax, 0)
+		q.callers = batchMax
 		const workers = 2*batchMax + 1
 		for range workers {
 			go q.add(new(op), true)
@@ -149,7 +185,7 @@ func TestClosedQueueIsEmptied(t *testing.T) {
 		stored, from := 0, time.Now()
 		for batch := q.next(); batch != nil; batch = q.next() {
 			stored += len(batch)
-			q.ended()
+			q.ended(batch)
 		}
 		if took := time.Since(from); stored != queueMax+workers || took > 0 {
 			t.Errorf("%d writes were stored after %s, want %d at once", stored, took, queueMax+workers)

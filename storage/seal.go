@@ -14,7 +14,8 @@ import (
 // it finds, and removes the former key: what is stored under that one later
 // would be lost. So every transaction that stores sealed values knows in itself
 // which key is wanted, and holds it until it ends (conn.holdKey): on PostgreSQL it reads
-// it, on SQLite it makes sure that nobody has written since it was read. Whoever
+// it, or has the server refuse the whole transaction if it is another one
+// (conn.hopeForKey); on SQLite it makes sure that nobody has written since it was read. Whoever
 // changes the key waits for those who hold it, and whoever comes later sees the
 // change: when a rotation begins to seal again, all that is under the former key
 // can be seen, and no more will come, however long a node has slept.
@@ -38,16 +39,25 @@ func stale(sealed []byte, wanted vault.KeyID) bool {
 	return len(sealed) > 0 && vault.KeyOf(sealed) != wanted
 }
 
-func (o *acceptOp) stale(wanted vault.KeyID) bool {
-	return stale(o.params, wanted) || stale(o.card, wanted) || o.move != nil && o.move.stale(wanted)
-}
-
-func (o *moveOp) stale(wanted vault.KeyID) bool {
-	return stale(o.callbackURL, wanted) || stale(o.params, wanted)
+// sealed is what an op stores sealed; some of it may be empty.
+func (o *op) sealed() (values [4][]byte) {
+	move := o.move
+	if a := o.accept; a != nil {
+		move, values[0], values[1] = a.move, a.params, a.card
+	}
+	if move != nil {
+		values[2], values[3] = move.callbackURL, move.params
+	}
+	return values
 }
 
 func (o *op) stale(wanted vault.KeyID) bool {
-	return o.accept != nil && o.accept.stale(wanted) || o.move != nil && o.move.stale(wanted)
+	for _, value := range o.sealed() {
+		if stale(value, wanted) {
+			return true
+		}
+	}
+	return false
 }
 
 // seals reports whether an op stores sealed values: no key has the id 0.
@@ -66,6 +76,9 @@ func (o *op) seal(v *vault.Vault) error {
 // otherwise they are marked and the error is errUnsealed.
 func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) error {
 	if !slices.ContainsFunc(batch, (*op).seals) {
+		return nil
+	}
+	if under, ok := keyOf(batch); ok && tx.hopeForKey(under) {
 		return nil
 	}
 	wanted, err := tx.holdKey(ctx)
@@ -88,6 +101,22 @@ func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) error {
 		}
 	}
 	return err
+}
+
+// keyOf is the key under which a batch is sealed; it is not ok when they are several.
+func keyOf(batch []*op) (under vault.KeyID, ok bool) {
+	for _, o := range batch {
+		for _, sealed := range o.sealed() {
+			switch of := vault.KeyOf(sealed); {
+			case len(sealed) == 0:
+			case under == 0:
+				under = of
+			case under != of:
+				return 0, false
+			}
+		}
+	}
+	return under, under != 0
 }
 
 // seal seals a value under the key that the database wants at this moment.
