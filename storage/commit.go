@@ -142,8 +142,9 @@ func (c *committer) enqueue(o *op) error {
 // run stores commit after commit until the queue is closed and empty.
 func (c *committer) run() {
 	for batch := c.queue.next(); batch != nil; batch = c.queue.next() {
+		watch := startStopwatch()
 		c.store(batch)
-		c.queue.ended(batch)
+		c.queue.ended(batch, watch.took())
 	}
 }
 

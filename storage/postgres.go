@@ -126,7 +126,9 @@ const transactionMost = 20 * time.Second
 
 const readMost = 15 * time.Second // longest time for a read
 
-// begin sends nothing: BEGIN goes with the first statement.
+// begin sends nothing: BEGIN goes with the first statement. Who hopes may send COMMIT with
+// it, and could not tell a connection that had died before from one that dies meanwhile,
+// when nobody knows what was stored: so nobody hopes on one that shows signs of it.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
 	c, err := e.pool.Acquire(ctx)
@@ -136,7 +138,7 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 	}
 	waiting := new(pgx.Batch)
 	waiting.Queue("BEGIN")
-	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
+	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes() && quiet(c.Conn().PgConn().Conn()), cancel: cancel}, ctx, nil
 }
 
 // hopes tells whether a transaction that begins may hope.

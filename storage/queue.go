@@ -11,7 +11,7 @@ import (
 type pace struct {
 	atOnce   int           // commits
 	share    int           // of those who write at this time, in percent, that a commit alone waits for
-	patience time.Duration // longest wait for them
+	patience time.Duration // longest wait for them; nor does it wait longer than two commits take
 	// A commit of so many writes is large enough to wait for no more, and to begin beside
 	// another one: several nodes, each with few callers, share a server best by few large
 	// commits.
@@ -24,7 +24,7 @@ type pace struct {
 // the server busy while the first one waits for its disk.
 var (
 	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond, large: 32}
-	postgresPace = pace{atOnce: 2, share: 100, patience: 6 * time.Millisecond, large: 32, besideMost: 20 * time.Millisecond}
+	postgresPace = pace{atOnce: 2, share: 100, patience: 12 * time.Millisecond, large: 32, besideMost: 20 * time.Millisecond}
 )
 
 // A writeQueue is what waits for a commit. It wakes who begins commits only when there
@@ -39,10 +39,11 @@ type writeQueue struct {
 	crowd   int       // of these
 	writes  []*op
 	closed  bool
-	running int // commits
-	under   int // writes in them
-	callers int // who is thought to write at this time, see take
-	wanted  int // writes to wake for
+	running int           // commits
+	under   int           // writes in them
+	callers int           // who is thought to write at this time, see take
+	took    time.Duration // by a commit, as the last ones have shown
+	wanted  int           // writes to wake for
 
 	wake chan struct{} // writes enough have come, or a commit has ended
 }
@@ -94,12 +95,13 @@ func (q *writeQueue) close() {
 	q.wakeUp()
 }
 
-// ended says that the commit of a batch has ended.
-func (q *writeQueue) ended(batch []*op) {
+// ended says that the commit of a batch has ended, and how long it took.
+func (q *writeQueue) ended(batch []*op, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
 	q.under -= len(batch)
+	q.took = (3*q.took + took) / 4
 	q.wakeUp()
 }
 
@@ -119,7 +121,7 @@ func (q *writeQueue) next() []*op {
 	waitsBeside, waitedEnough := -1, false // beside how many commits it began to wait, and whether that was long enough
 	for {
 		q.mu.Lock()
-		enough, most := q.pace.enough(q.running, q.callers)
+		enough, most := q.enough()
 		switch n := len(q.writes); {
 		case n == 0 && q.closed && q.crowd == 0:
 			q.mu.Unlock()
@@ -150,11 +152,12 @@ func (q *writeQueue) next() []*op {
 
 // enough is how many writes a commit waits for that begins beside others, and for how
 // long.
-func (p pace) enough(running, callers int) (writes int, most time.Duration) {
-	if running > 0 {
+func (q *writeQueue) enough() (writes int, most time.Duration) {
+	p := q.pace
+	if q.running > 0 {
 		return p.large, p.besideMost
 	}
-	return min(callers*p.share/100, p.large), p.patience
+	return min(q.callers*p.share/100, p.large), min(p.patience, 2*q.took)
 }
 
 // take begins a commit with the writes that have waited longest and were not withdrawn.

@@ -9,6 +9,7 @@ import (
 // queued is a queue with n writes in it, of which some were withdrawn.
 func queued(p pace, n, withdrawn int) *writeQueue {
 	q := newWriteQueue(p)
+	q.took = time.Hour
 	for i := range n {
 		o := new(op)
 		q.add(o, false)
@@ -57,6 +58,25 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A commit that is alone waits no longer than two commits take: where they are quick,
+// who waits for others loses more than he wins.
+func TestCommitDoesNotWaitLongerThanTwoTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 0, 0)
+		q.took = 0
+		for range 50 { // until the mean has settled
+			q.callers = 1
+			q.add(new(op), false)
+			q.ended(q.next(), 100*time.Millisecond)
+		}
+		q.callers = 8
+		q.add(new(op), false)
+		if _, took := began(q); took.Round(time.Millisecond) != 200*time.Millisecond {
+			t.Errorf("it began after %s, want 200ms", took)
+		}
+	})
 }
 
 // Those who come one by one wake the commit when they are enough.
@@ -118,7 +138,7 @@ func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
 			q := queued(p, test.writes, 0)
 			q.running, q.callers = 1, test.callers
 			if test.ends > 0 {
-				time.AfterFunc(test.ends, func() { q.ended(nil) })
+				time.AfterFunc(test.ends, func() { q.ended(nil, time.Hour) })
 			}
 			if batch, took := began(q); len(batch) != test.writes || took != test.took {
 				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.writes, test.took)
@@ -140,12 +160,12 @@ func TestThoseWhoWriteAreCounted(t *testing.T) {
 		if q.callers != batchMax+10 {
 			t.Errorf("%d callers, want those of two commits, %d and 10", q.callers, batchMax)
 		}
-		q.ended(first)
-		q.ended(second)
+		q.ended(first, time.Hour)
+		q.ended(second, time.Hour)
 		for range 10 {
 			q.add(new(op), false)
 		}
-		q.ended(q.next())
+		q.ended(q.next(), time.Hour)
 		if want := (batchMax + 10) * 7 / 8; q.callers != want {
 			t.Errorf("%d callers, want an eighth less than %d: %d", q.callers, batchMax+10, want)
 		}
@@ -155,7 +175,7 @@ func TestThoseWhoWriteAreCounted(t *testing.T) {
 				t.Fatalf("%d callers after %d commits of one", q.callers, n)
 			}
 			q.add(new(op), false)
-			q.ended(q.next())
+			q.ended(q.next(), time.Hour)
 		}
 		q.add(new(op), false)
 		if batch, took := began(q); len(batch) != 1 || took > 0 {
@@ -185,7 +205,7 @@ func TestClosedQueueIsEmptied(t *testing.T) {
 		stored, from := 0, time.Now()
 		for batch := q.next(); batch != nil; batch = q.next() {
 			stored += len(batch)
-			q.ended(batch)
+			q.ended(batch, 0)
 		}
 		if took := time.Since(from); stored != queueMax+workers || took > 0 {
 			t.Errorf("%d writes were stored after %s, want %d at once", stored, took, queueMax+workers)

@@ -3,9 +3,11 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,6 +15,26 @@ import (
 	"payout/storage"
 	"payout/storage/storagetest"
 )
+
+// shutOff ends all connections to a PostgreSQL database and lets nobody in, until letIn.
+func shutOff(t *testing.T, url string) (letIn func()) {
+	t.Helper()
+	admin, err := pgx.Connect(t.Context(), os.Getenv("PAYOUTD_TEST_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close(context.Background()) }) // nothing was written
+	before, _, _ := strings.Cut(url, "?")
+	name := before[strings.LastIndexByte(before, '/')+1:]
+	run := func(sql string) {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("ALTER DATABASE " + name + " ALLOW_CONNECTIONS false")
+	run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '" + name + "'") // waits for their end
+	return func() { run("ALTER DATABASE " + name + " ALLOW_CONNECTIONS true") }
+}
 
 // A question that the database did not answer is not a fault of the program: the
 // client is told to come again. One that it refused is.
@@ -22,18 +44,7 @@ func TestReadWithoutAnAnswerIsUnavailable(t *testing.T) {
 	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
 		t.Fatalf("before: %v", err)
 	}
-	admin, err := pgx.Connect(t.Context(), os.Getenv("PAYOUTD_TEST_POSTGRES"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close(context.Background())
-	before, _, _ := strings.Cut(url, "?")
-	name := before[strings.LastIndexByte(before, '/')+1:]
-	for _, sql := range []string{"ALTER DATABASE " + name + " ALLOW_CONNECTIONS false", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'"} {
-		if _, err := admin.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	letIn := shutOff(t, url)
 	for range 20 { // connections that were open, and then new ones
 		if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("without a database: %v", err)
@@ -44,10 +55,33 @@ func TestReadWithoutAnAnswerIsUnavailable(t *testing.T) {
 	if _, err := db.Order(gone, 1); !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("for a caller who has gone: %v", err)
 	}
-	if _, err := admin.Exec(t.Context(), "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true"); err != nil {
+	letIn()
+	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// An order whose connection had died before it was sent is surely not stored: the
+// client is told to come again, not that nobody knows.
+func TestWriteOnADeadConnectionIsUnavailable(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url)
+	order := func(id string) error {
+		o := order(t, db, id)
+		_, err := db.Accept(storage.Acceptance{Now: noon, Nonce: nonceFor(time.Hour, id), Order: o, DueAt: noon, Unique: true})
+		return err
+	}
+	if err := order("before"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+	letIn := shutOff(t, url)
+	for i := range 20 { // connections that were open, and then new ones
+		if err := order(fmt.Sprint("meanwhile ", i)); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrUnknown) {
+			t.Errorf("without a database: %v", err)
+		}
+	}
+	letIn()
+	if err := order("meanwhile 0"); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
