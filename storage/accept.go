@@ -134,7 +134,7 @@ func applyOrders(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	if !slices.ContainsFunc(with, func(a *acceptOp) bool { return a.Form != nil }) {
 		return nil
 	}
-	if err := tx.flush(ctx); err != nil {
+	if err := tx.flush(ctx); err != nil { // OrderExists may be hoped for, from here on
 		return fmt.Errorf("store orders: %w", err)
 	}
 	var forms [][]any

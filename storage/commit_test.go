@@ -207,6 +207,22 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 	}
 }
 
+// What waits for a commit is told how long one takes.
+func TestCommitsAreTimed(t *testing.T) {
+	db, _ := openSick(t)
+	if _, err := db.Accept(sickNonce(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.commits.submit(&op{accept: new(acceptOp)}); err != nil { // a nonce alone may wait
+		t.Fatal(err)
+	}
+	db.commits.stop() // until the time is told
+	if took := db.commits.queue.took; took <= 0 || took > sqlitePace.patience {
+		t.Errorf("a commit took %s, want more than nothing and no more than the patience", took)
+	}
+	db.commits = startCommitter(db.engine, db.vault, sqlitePace) // for Close
+}
+
 func TestEndedContextDoesNotEndAWriteThatHasBegun(t *testing.T) {
 	db, _ := openSick(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -61,8 +61,9 @@ type conn interface {
 	// told, unless nil, is called when it has run. An error of the statement may be
 	// that of what it goes with.
 	later(ctx context.Context, sql string, args [][]any, told func(affected []int64)) error
-	// flush waits for what was left for later. A transaction that hopes does not: when it
-	// has hoped in vain, it is run again as a whole.
+	// flush waits for what was left for later, until told has been called. A transaction
+	// that hopes does not wait, since it is run again when it has hoped in vain: what told
+	// sets must mean at its zero value what is hoped for, that all rows are stored.
 	flush(context.Context) error
 	// holdKey keeps the sealing key as it is until the transaction ends, and reads
 	// it as it is then; changeKey waits for those who hold it. hopeForKey holds it as well,

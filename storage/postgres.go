@@ -26,7 +26,7 @@ type postgresEngine struct {
 	careful atomic.Int64 // transactions that will not hope
 }
 
-// The errors of PostgreSQL that may mean so.
+// What PostgreSQL says when a transaction has hoped in vain.
 const (
 	uniqueViolation = "23505"
 	invalidText     = "22P02" // of hopedForKey
@@ -65,6 +65,11 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	}
 	if err := commitSafely(config.ConnConfig.RuntimeParams); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	// One that died in the pool must not be taken: when all of a transaction is sent at
+	// once, nobody can tell whether the connection was dead before.
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration > time.Second || !quiet(p.Conn.PgConn().Conn())
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -126,9 +131,7 @@ const transactionMost = 20 * time.Second
 
 const readMost = 15 * time.Second // longest time for a read
 
-// begin sends nothing: BEGIN goes with the first statement. Who hopes may send COMMIT with
-// it, and could not tell a connection that had died before from one that dies meanwhile,
-// when nobody knows what was stored: so nobody hopes on one that shows signs of it.
+// begin sends nothing: BEGIN goes with the first statement.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
 	c, err := e.pool.Acquire(ctx)
@@ -138,7 +141,7 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 	}
 	waiting := new(pgx.Batch)
 	waiting.Queue("BEGIN")
-	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes() && quiet(c.Conn().PgConn().Conn()), cancel: cancel}, ctx, nil
+	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
 }
 
 // hopes tells whether a transaction that begins may hope.

@@ -10,11 +10,11 @@ import (
 // A pace says how many commits run at once and what they wait for.
 type pace struct {
 	atOnce   int           // commits
-	share    int           // of those who write at this time, in percent, that a commit alone waits for
+	share    int           // of those who write at this time, in percent, that one alone waits for
 	patience time.Duration // longest wait for them; nor does it wait longer than two commits take
-	// A commit of so many writes is large enough to wait for no more, and to begin beside
-	// another one: several nodes, each with few callers, share a server best by few large
-	// commits.
+	// A commit of so many writes is large enough to wait for no more and, where several run
+	// at once, to begin beside another one: nodes that have few callers each share a server
+	// best by few large commits.
 	large int
 	// besideMost is how long one waits to become large: the other one may hang.
 	besideMost time.Duration
@@ -42,7 +42,7 @@ type writeQueue struct {
 	running int           // commits
 	under   int           // writes in them
 	callers int           // who is thought to write at this time, see take
-	took    time.Duration // by a commit, as the last ones have shown
+	took    time.Duration // by a commit, as the last ones have shown; a longer one counts as the patience
 	wanted  int           // writes to wake for
 
 	wake chan struct{} // writes enough have come, or a commit has ended
@@ -101,7 +101,7 @@ func (q *writeQueue) ended(batch []*op, took time.Duration) {
 	defer q.mu.Unlock()
 	q.running--
 	q.under -= len(batch)
-	q.took = (3*q.took + took) / 4
+	q.took = (3*q.took + min(took, q.pace.patience)) / 4
 	q.wakeUp()
 }
 
@@ -112,22 +112,35 @@ func (q *writeQueue) waiting() int {
 	return len(q.writes)
 }
 
+// A wait is what a commit waits for: beside how many others, and whether for more writes
+// or for the first one.
+type wait struct {
+	running int
+	more    bool
+}
+
 // next waits until a commit may begin and takes its writes, which then run until
 // ended; nil when the queue is closed and empty. Until then they can be withdrawn.
 func (q *writeQueue) next() []*op {
 	q.begin.Lock()
 	defer q.begin.Unlock()
 	var waited <-chan time.Time
-	waitsBeside, waitedEnough := -1, false // beside how many commits it began to wait, and whether that was long enough
+	var waits wait // since when waited has been set
+	waitedEnough := false
 	for {
 		q.mu.Lock()
 		enough, most := q.enough()
+		now := wait{q.running, len(q.writes) > 0}
+		waitedEnough = waitedEnough && now == waits
 		switch n := len(q.writes); {
 		case n == 0 && q.closed && q.crowd == 0:
 			q.mu.Unlock()
 			return nil
 		case n == 0:
-			q.wanted, waited, waitsBeside, waitedEnough = 1, nil, -1, false
+			if waitedEnough && q.running == 0 {
+				q.callers = 0 // they have gone
+			}
+			q.wanted = 1
 		case n >= enough || waitedEnough || q.closed:
 			if batch := q.take(); len(batch) > 0 {
 				q.mu.Unlock()
@@ -137,11 +150,11 @@ func (q *writeQueue) next() []*op {
 			continue
 		default:
 			q.wanted = enough
-			if waitsBeside != q.running {
-				waited, waitsBeside = time.After(most), q.running
-			}
 		}
 		q.mu.Unlock()
+		if waited == nil || now != waits {
+			waited, waits = time.After(most), now
+		}
 		select {
 		case <-q.wake:
 		case <-waited:
@@ -161,9 +174,9 @@ func (q *writeQueue) enough() (writes int, most time.Duration) {
 }
 
 // take begins a commit with the writes that have waited longest and were not withdrawn.
-// Those who have a write in a commit or in the queue then are those who write at this
-// time: when fewer are seen, an eighth of them at each commit is taken for gone, since
-// some are always on the way.
+// Those who have a write in a commit then are those who write at this time: when fewer are
+// seen, an eighth of them at each commit is taken for gone, since some are always on the
+// way. More than two large commits' are not counted.
 func (q *writeQueue) take() []*op {
 	n := min(len(q.writes), batchMax)
 	batch := slices.Clone(q.writes[:n])
@@ -172,7 +185,7 @@ func (q *writeQueue) take() []*op {
 	if batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() }); len(batch) > 0 {
 		q.running++
 		q.under += len(batch)
-		q.callers = max(q.under+len(q.writes), q.callers*7/8)
+		q.callers = min(max(q.under, q.callers*7/8), 2*q.pace.large)
 	}
 	return batch
 }

@@ -61,22 +61,25 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 }
 
 // A commit that is alone waits no longer than two commits take: where they are quick,
-// who waits for others loses more than he wins.
+// who waits for others loses more than he wins. One that was slow does not change that
+// at once, and one that hung counts as the patience.
 func TestCommitDoesNotWaitLongerThanTwoTake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 0, 0)
-		q.took = 0
-		for range 50 { // until the mean has settled
-			q.callers = 1
+	const ms = time.Millisecond
+	for _, test := range []struct{ last, want time.Duration }{{100 * ms, 200 * ms}, {180 * ms, 240 * ms}, {time.Hour, 650 * ms}} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 0, 0)
+			q.took = 0
+			for range 50 { // until the mean has settled
+				q.ended(nil, 100*ms)
+			}
+			q.ended(nil, test.last)
+			q.callers = 8
 			q.add(new(op), false)
-			q.ended(q.next(), 100*time.Millisecond)
-		}
-		q.callers = 8
-		q.add(new(op), false)
-		if _, took := began(q); took.Round(time.Millisecond) != 200*time.Millisecond {
-			t.Errorf("it began after %s, want 200ms", took)
-		}
-	})
+			if _, took := began(q); took.Round(ms) != test.want {
+				t.Errorf("after one of %s it began after %s, want %s", test.last, took, test.want)
+			}
+		})
+	}
 }
 
 // Those who come one by one wake the commit when they are enough.
@@ -147,31 +150,30 @@ func TestCommitBeginsBesideAnotherOnlyWithEnoughWrites(t *testing.T) {
 	}
 }
 
-// Those who write at this time are counted when a commit begins: in commits, and in the
-// queue. Who is not seen is taken for gone by and by.
+// Those who write at this time are counted when a commit begins. Who is not seen is taken
+// for gone by and by.
 func TestThoseWhoWriteAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := queued(pace{atOnce: 2, share: 100, patience: time.Second, large: 4, besideMost: time.Minute}, batchMax+10, 0)
-		first := q.next()
-		if q.callers != batchMax+10 {
-			t.Errorf("%d callers, want %d in a commit and 10 that wait", q.callers, batchMax)
+		q := queued(pace{atOnce: 2, share: 100, patience: time.Second, large: 20, besideMost: time.Minute}, 12, 0)
+		begin := func(writes, want int, what string) (batch []*op) {
+			t.Helper()
+			for range writes {
+				q.add(new(op), false)
+			}
+			if batch = q.next(); q.callers != want {
+				t.Errorf("%s: %d callers, want %d", what, q.callers, want)
+			}
+			return batch
 		}
-		second := q.next()
-		if q.callers != batchMax+10 {
-			t.Errorf("%d callers, want those of two commits, %d and 10", q.callers, batchMax)
-		}
+		first := begin(0, 12, "all are in one commit")
+		second := begin(20, 32, "in two commits")
 		q.ended(first, time.Hour)
 		q.ended(second, time.Hour)
-		for range 10 {
-			q.add(new(op), false)
-		}
-		q.ended(q.next(), time.Hour)
-		if want := (batchMax + 10) * 7 / 8; q.callers != want {
-			t.Errorf("%d callers, want an eighth less than %d: %d", q.callers, batchMax+10, want)
-		}
-		// However many they were, one who is alone is soon known to be.
-		for n := 0; q.callers > 1; n++ {
-			if n == 50 {
+		q.ended(begin(20, 28, "an eighth has gone"), time.Hour)
+		q.ended(begin(28, 28, "nobody has"), time.Hour)
+		q.ended(begin(batchMax, 40, "more than two large commits"), time.Hour)
+		for n := 0; q.callers > 1; n++ { // however many they were
+			if n == 20 {
 				t.Fatalf("%d callers after %d commits of one", q.callers, n)
 			}
 			q.add(new(op), false)
@@ -179,9 +181,49 @@ func TestThoseWhoWriteAreCounted(t *testing.T) {
 		}
 		q.add(new(op), false)
 		if batch, took := began(q); len(batch) != 1 || took > 0 {
-			t.Errorf("%d writes after %s, want one at once", len(batch), took)
+			t.Errorf("one who is alone: %d writes after %s, want one at once", len(batch), took)
 		}
 	})
+}
+
+// When nobody has come for as long as a commit waits, those who wrote have gone: the next
+// one to come does not wait for them.
+func TestThoseWhoHaveGoneAreForgotten(t *testing.T) {
+	const patience = time.Second
+	for comes, waits := range map[time.Duration]time.Duration{patience - 1: patience, patience + 1: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(pace{atOnce: 1, share: 100, patience: patience, large: 20}, 0, 0)
+			q.callers = 8
+			time.AfterFunc(comes, func() { q.add(new(op), false) })
+			if batch, took := began(q); len(batch) != 1 || took != comes+waits {
+				t.Errorf("one who came after %s: %d writes after %s, want one after %s", comes, len(batch), took, comes+waits)
+			}
+		})
+	}
+}
+
+// While a commit runs, those whose writes are in it have not gone, however long it takes:
+// who comes then waits as ever.
+func TestThoseInACommitAreNotForgotten(t *testing.T) {
+	for _, test := range []struct {
+		what              string
+		ends, comes, want time.Duration
+	}{
+		{what: "beside it", comes: 2 * time.Minute, want: 3 * time.Minute},
+		{what: "after it", ends: 2 * time.Minute, comes: 2*time.Minute + time.Second/2, want: 2*time.Minute + 3*time.Second/2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(pace{atOnce: 2, share: 100, patience: time.Second, large: 20, besideMost: time.Minute}, 0, 0)
+			q.running, q.callers = 1, 8
+			if test.ends > 0 {
+				time.AfterFunc(test.ends, func() { q.ended(nil, time.Hour) })
+			}
+			time.AfterFunc(test.comes, func() { q.add(new(op), false) })
+			if _, took := began(q); took != test.want {
+				t.Errorf("who came %s began after %s, want %s", test.what, took, test.want)
+			}
+		})
+	}
 }
 
 // A closed queue lets nothing in, and what is in it is stored without waiting: also

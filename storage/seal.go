@@ -39,8 +39,8 @@ func stale(sealed []byte, wanted vault.KeyID) bool {
 	return len(sealed) > 0 && vault.KeyOf(sealed) != wanted
 }
 
-// sealed is what an op stores sealed; some of it may be empty.
-func (o *op) sealed() (values [4][]byte) {
+// sealedValues are what an op stores sealed; some may be empty.
+func (o *op) sealedValues() (values [4][]byte) {
 	move := o.move
 	if a := o.accept; a != nil {
 		move, values[0], values[1] = a.move, a.params, a.card
@@ -52,7 +52,7 @@ func (o *op) sealed() (values [4][]byte) {
 }
 
 func (o *op) stale(wanted vault.KeyID) bool {
-	for _, value := range o.sealed() {
+	for _, value := range o.sealedValues() {
 		if stale(value, wanted) {
 			return true
 		}
@@ -103,17 +103,18 @@ func (c *committer) sealed(ctx context.Context, tx conn, batch []*op) error {
 	return err
 }
 
-// keyOf is the key under which a batch is sealed; it is not ok when they are several.
+// keyOf is the key under which a batch is sealed; it is not ok when there is not one.
 func keyOf(batch []*op) (under vault.KeyID, ok bool) {
 	for _, o := range batch {
-		for _, sealed := range o.sealed() {
-			switch of := vault.KeyOf(sealed); {
-			case len(sealed) == 0:
-			case under == 0:
-				under = of
-			case under != of:
+		for _, value := range o.sealedValues() {
+			if len(value) == 0 {
+				continue
+			}
+			of := vault.KeyOf(value)
+			if of == 0 || under != 0 && under != of {
 				return 0, false
 			}
+			under = of
 		}
 	}
 	return under, under != 0

@@ -23,6 +23,7 @@ func TestKeyOfABatch(t *testing.T) {
 		{"others that store nothing sealed", []*op{order(nil), order(under(7)), {postpone: new(postponeOp)}}, 7},
 		{"two orders", []*op{order(under(7)), order(under(7))}, 7},
 		{"two orders under two keys", []*op{order(under(7)), order(under(8))}, 0},
+		{"an order under no key", []*op{order([]byte("not sealed")), order(under(7))}, 0},
 		{"a card", []*op{order(under(7)), {accept: &acceptOp{card: under(8)}}}, 0},
 		{"a move", []*op{order(under(7)), {move: &moveOp{callbackURL: under(7), params: under(7)}}}, 7},
 		{"a move's callback", []*op{order(under(7)), {move: &moveOp{callbackURL: under(8)}}}, 0},

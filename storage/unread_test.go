@@ -66,23 +66,41 @@ func TestReadWithoutAnAnswerIsUnavailable(t *testing.T) {
 func TestWriteOnADeadConnectionIsUnavailable(t *testing.T) {
 	url := storagetest.Postgres(t)
 	db := storagetest.Open(t, url)
-	order := func(id string) error {
+	accept := func(id string) error {
 		o := order(t, db, id)
 		_, err := db.Accept(storage.Acceptance{Now: noon, Nonce: nonceFor(time.Hour, id), Order: o, DueAt: noon, Unique: true})
 		return err
 	}
-	if err := order("before"); err != nil {
+	if err := accept("before"); err != nil {
 		t.Fatal(err)
 	}
 	letIn := shutOff(t, url)
 	for i := range 20 { // connections that were open, and then new ones
-		if err := order(fmt.Sprint("meanwhile ", i)); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrUnknown) {
+		if err := accept(fmt.Sprint("meanwhile ", i)); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrUnknown) {
 			t.Errorf("without a database: %v", err)
 		}
 	}
 	letIn()
-	if err := order("meanwhile 0"); err != nil {
+	if err := accept("meanwhile 0"); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Connections that the server has ended, as it does when it is started anew, are not
+// used: nobody is told of it.
+func TestDeadConnectionIsNotTaken(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url)
+	for i := range 20 {
+		shutOff(t, url)()
+		o := order(t, db, fmt.Sprint(i))
+		if _, err := db.Accept(storage.Acceptance{Now: noon, Nonce: nonceFor(time.Hour, fmt.Sprint(i)), Order: o, DueAt: noon, Unique: true}); err != nil {
+			t.Errorf("an order: %v", err)
+		}
+		shutOff(t, url)()
+		if _, err := db.Order(t.Context(), o.ID); err != nil {
+			t.Errorf("a question: %v", err)
+		}
 	}
 }
 
