@@ -28,8 +28,9 @@ const (
 // go into the next one together. And since those who have been answered tend to
 // come back, a commit waits a moment for about as many as write at this time, or
 // until it is large: under load that makes few large commits of many small ones, and
-// a caller who has been alone for a moment does not wait. When the database refuses a batch, its writes
-// are tried again one by one: a caller whose own rows are refused fails alone.
+// a caller who has been alone for a moment does not wait. When the database refuses a
+// batch, its writes are tried again one by one: a caller whose own rows are refused
+// fails alone.
 type committer struct {
 	engine engine
 	vault  *vault.Vault
@@ -252,9 +253,9 @@ func fresh(batch []*op) (n int) {
 // apply writes a batch table by table, one statement for each however many callers
 // share the commit. A transaction that hopes goes to the database as a whole, if nothing
 // but new orders and nonces is in it: all are hoped to be new, and sealed under the key
-// that is wanted. One that does not hope sends the nonces first. Where there is nothing but nonces of questions, they go together with
-// the commit, which need not wait for the disk: a question that is asked again after
-// a crash is answered again, and does nothing.
+// that is wanted. One that does not hope sends the nonces first. Where there is nothing
+// but nonces of questions, they go together with the commit, which need not wait for the
+// disk: a question that is asked again after a crash is answered again, and does nothing.
 func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
 	accepts, moves, postpones, attempts := sorted(batch)
 	if !slices.ContainsFunc(batch, func(o *op) bool { return o.accept == nil || !o.accept.NonceAlone() }) {

@@ -163,8 +163,7 @@ func (q *writeQueue) next() []*op {
 	}
 }
 
-// enough is how many writes a commit waits for that begins beside others, and for how
-// long.
+// enough is how many writes a commit waits for at this moment, and for how long.
 func (q *writeQueue) enough() (writes int, most time.Duration) {
 	p := q.pace
 	if q.running > 0 {
