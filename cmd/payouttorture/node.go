@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -60,15 +61,17 @@ func newNode(number int, program, dir string, p pair) (*node, error) {
 		return nil, err
 	}
 	n.args = []string{"serve", "--sandbox", "--no-docs", "--listen", n.listen, "--rail-timeout", railTimeout.String(), "--callback-timeout", callbackTimeout.String(),
-		"--grace", graceMost.String(), "--database", databaseURL(n.database[0].address(), n.database[1].address()),
+		"--grace", graceMost.String(), "--database", databaseURL(n.database[0].address(), n.database[1].address(), 2*time.Second),
 		"--key-file", filepath.Join(dir, "master.key"), "--simulator-book", filepath.Join(dir, "rail.db")}
 	go n.run()
 	return n, nil
 }
 
-// databaseURL is how both servers are named to payoutd: it finds the primary.
-func databaseURL(first, second string) string {
-	return "postgres://postgres@" + first + "," + second + "/" + databaseName + "?sslmode=disable&target_session_attrs=read-write&connect_timeout=2&pool_max_conns=8"
+// databaseURL is how both servers are named to payoutd: it finds the primary. A
+// server that has not let it in for as long as most is passed over; whole seconds.
+func databaseURL(first, second string, most time.Duration) string {
+	return "postgres://postgres@" + first + "," + second + "/" + databaseName + "?sslmode=disable&target_session_attrs=read-write&pool_max_conns=8&connect_timeout=" +
+		strconv.Itoa(int(most.Seconds()))
 }
 
 func (n *node) logFile() string { return filepath.Join(n.dir, fmt.Sprintf("node-%d.log", n.number)) }

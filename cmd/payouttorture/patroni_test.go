@@ -143,7 +143,7 @@ func primaryOf(t *testing.T, p pair) int {
 // is called: that lists those that were acknowledged.
 func writeSteadily(t *testing.T, p pair) func() []string {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), databaseURL(p.address(0), p.address(1))+"&synchronous_commit=on")
+	pool, err := pgxpool.New(t.Context(), databaseURL(p.address(0), p.address(1), 2*time.Second)+"&synchronous_commit=on")
 	check(t, err)
 	_, err = pool.Exec(t.Context(), "CREATE TABLE kept (n int)")
 	check(t, err)

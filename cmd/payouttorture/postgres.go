@@ -105,6 +105,7 @@ const (
 
 	serverStarts  = 60 * time.Second // longest start or promotion of a server, on a busy machine
 	standbyCatchs = 90 * time.Second // longest time for a standby to come up with its primary
+	programEnds   = 20 * time.Second // longest time until the children of one of its programs have ended with it
 )
 
 // config is in postgresql.conf of both servers. No sockets: everything comes by
@@ -189,7 +190,7 @@ func (s *servers) output(ctx context.Context, program string, args ...string) (s
 	ctx, cancel := context.WithTimeout(ctx, 2*serverStarts)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
-	cmd.Dir, cmd.WaitDelay = s.dir, time.Second
+	cmd.Dir, cmd.WaitDelay = s.dir, programEnds
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH"), "PGCONNECT_TIMEOUT=5"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true} // Ctrl-C is not for the servers
 	out, err := cmd.CombinedOutput()
