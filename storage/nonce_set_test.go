@@ -31,11 +31,13 @@ func TestNonceInMemoryIsFreshUnlessItIsStored(t *testing.T) {
 				e.before, e.after = errSick, nil
 			}
 		})
-		if _, err := db.Accept(withRequest(shortNonce(1))); !errors.Is(err, ErrUnknown) {
+		accept := func(n Nonce) (Accepted, error) { return db.Accept(withRequest(&n)) }
+		nonce := *shortNonce(1) // with the same timestamp both times
+		if _, err := accept(nonce); !errors.Is(err, ErrUnknown) {
 			t.Fatalf("stored %v: %v", stored, err)
 		}
 		sick.set(func(e *sickEngine) { e.before, e.after = nil, nil })
-		if got, err := db.Accept(withRequest(shortNonce(1))); err != nil || got.NonceUsed != stored {
+		if got, err := accept(nonce); err != nil || got.NonceUsed != stored {
 			t.Errorf("stored %v: %+v, %v", stored, got, err)
 		}
 	}
