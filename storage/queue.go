@@ -11,7 +11,7 @@ import (
 type pace struct {
 	atOnce   int           // commits
 	share    int           // of those who write at this time, in percent, that one alone waits for
-	patience time.Duration // longest wait for them; nor does it wait longer than two commits take
+	patience time.Duration // longest wait for them, see worth
 	// A commit of so many writes is large enough to wait for no more and, where several run
 	// at once, to begin beside another one: nodes that have few callers each share a server
 	// best by few large commits.
@@ -47,6 +47,11 @@ type writeQueue struct {
 
 	wake chan struct{} // writes enough have come, or a commit has ended
 }
+
+// For each of those who write at this time a commit waits this part of the time that one
+// takes, 1/worth. Where they are many, waiting for them saves commits; where they are few,
+// who waits loses more than is won.
+const worth = 8
 
 // never is a number of writes that does not come.
 const never = math.MaxInt
@@ -169,7 +174,7 @@ func (q *writeQueue) enough() (writes int, most time.Duration) {
 	if q.running > 0 {
 		return p.large, p.besideMost
 	}
-	return min(q.callers*p.share/100, p.large), min(p.patience, 2*q.took)
+	return min(q.callers*p.share/100, p.large), min(p.patience, q.took*time.Duration(q.callers)/worth)
 }
 
 // take begins a commit with the writes that have waited longest and were not withdrawn.

@@ -60,12 +60,16 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	}
 }
 
-// A commit that is alone waits no longer than two commits take: where they are quick,
-// who waits for others loses more than he wins. One that was slow does not change that
-// at once, and one that hung counts as the patience.
-func TestCommitDoesNotWaitLongerThanTwoTake(t *testing.T) {
+// For each of those who write at this time a commit that is alone waits an eighth of the
+// time that one takes: where commits are quick or callers few, who waits for others loses
+// more than he wins. One that was slow does not change that at once, and one that hung
+// counts as the patience.
+func TestCommitWaitsLongerForMoreCallers(t *testing.T) {
 	const ms = time.Millisecond
-	for _, test := range []struct{ last, want time.Duration }{{100 * ms, 200 * ms}, {180 * ms, 240 * ms}, {time.Hour, 650 * ms}} {
+	for _, test := range []struct {
+		callers    int
+		last, want time.Duration
+	}{{2, 100 * ms, 25 * ms}, {8, 100 * ms, 100 * ms}, {16, 100 * ms, 200 * ms}, {16, 180 * ms, 240 * ms}, {16, time.Hour, 650 * ms}} {
 		synctest.Test(t, func(t *testing.T) {
 			q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 0, 0)
 			q.took = 0
@@ -73,10 +77,10 @@ func TestCommitDoesNotWaitLongerThanTwoTake(t *testing.T) {
 				q.ended(nil, 100*ms)
 			}
 			q.ended(nil, test.last)
-			q.callers = 8
+			q.callers = test.callers
 			q.add(new(op), false)
 			if _, took := began(q); took.Round(ms) != test.want {
-				t.Errorf("after one of %s it began after %s, want %s", test.last, took, test.want)
+				t.Errorf("for %d, after one of %s, it began after %s, want %s", test.callers, test.last, took, test.want)
 			}
 		})
 	}
