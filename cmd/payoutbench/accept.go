@@ -59,16 +59,20 @@ func (c acceptCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	ceiling, err := l.openCeiling(ctx)
-	if err != nil {
+	if err := l.openHouses(ctx, most(c.Nodes)); err != nil {
 		return err
 	}
-	if err := l.openHouses(ctx, most(c.Nodes)); err != nil {
+	processes := 1
+	for _, k := range c.cases(l) {
+		processes = max(processes, k.nodes)
+	}
+	ceilings, err := l.openCeilings(ctx, processes)
+	if err != nil {
 		return err
 	}
 	l.describe(c.Duration, c.Rounds)
 	l.report.set("orders", map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
-	entries, err := c.entries(ctx, l, ceiling, gate)
+	entries, err := c.entries(ctx, l, ceilings, gate)
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,13 @@ func plural(n int, one, many string) string {
 
 func bitsGroup(bits int) string { return fmt.Sprintf("RSA-%d", bits) }
 
-func ceilingLabel(bits int) string { return fmt.Sprintf("ceiling, RSA-%d: nothing stored", bits) }
+// ceilingLabel names the ceiling of so many processes.
+func ceilingLabel(bits, processes int) string {
+	if processes > 1 {
+		return fmt.Sprintf("ceiling, RSA-%d, %d processes", bits, processes)
+	}
+	return fmt.Sprintf("ceiling, RSA-%d: nothing stored", bits)
+}
 
 func (c acceptCmd) cases(l *lab) []acceptCase {
 	var all []acceptCase
@@ -135,8 +145,8 @@ func (c acceptCmd) cases(l *lab) []acceptCase {
 	return all
 }
 
-// entries are the ceilings, and then all cases.
-func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate string) ([]entry, error) {
+// entries are the ceilings, of as many processes as a case has nodes, and then all cases.
+func (c acceptCmd) entries(ctx context.Context, l *lab, ceilings []*process, gate string) ([]entry, error) {
 	var entries []entry
 	for _, h := range l.houses {
 		entries = append(entries, l.storeEntry(h, c.Connections, c.Duration)...)
@@ -148,10 +158,16 @@ func (c acceptCmd) entries(ctx context.Context, l *lab, ceiling *process, gate s
 		if err := again.fill(ctx, min(ceilingRequests, int(float64(c.PerSecond)*c.Duration.Seconds())+c.Connections), l.payouts(command, merchants, gate)); err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry{label: ceilingLabel(bits), group: bitsGroup(bits), measure: func(ctx context.Context) (measurement, error) {
-			closed := loop{connections: c.Connections, duration: c.Duration}
-			return measure(ctx, closed, []*process{ceiling}, target{dial: dialer([]string{ceiling.address}, asyncAnswer), next: again.take})
-		}})
+		for _, count := range c.Nodes {
+			if count > len(ceilings) {
+				continue // no engine has so many nodes
+			}
+			processes := ceilings[:count]
+			entries = append(entries, entry{label: ceilingLabel(bits, count), group: bitsGroup(bits), measure: func(ctx context.Context) (measurement, error) {
+				closed := loop{connections: c.Connections, duration: c.Duration}
+				return measure(ctx, closed, processes, target{dial: dialer(addresses(processes), asyncAnswer), next: again.take})
+			}})
+		}
 	}
 	for _, k := range c.cases(l) {
 		entries = append(entries, c.caseEntry(k, l, l.payouts(command, l.of(k.bits, k.parties), gate)))
@@ -167,7 +183,7 @@ func (c acceptCmd) caseEntry(k acceptCase, l *lab, make1 func(int) (shot, error)
 	if c.Rate > 0 {
 		wanted = c.loop(c.Duration).arrivals()
 	}
-	return entry{label: k.label(), group: bitsGroup(k.bits), ceiling: ceilingLabel(k.bits), store: storeLabel(k.house),
+	return entry{label: k.label(), group: bitsGroup(k.bits), ceiling: ceilingLabel(k.bits, k.nodes), store: storeLabel(k.house),
 		ready: func(ctx context.Context) error { return once.fill(ctx, wanted, make1) },
 		measure: func(ctx context.Context) (measurement, error) {
 			m, err := measure(ctx, c.loop(c.Duration), nodes, target{dial: dialer(addresses(nodes), asyncAnswer), next: once.take})
@@ -203,6 +219,12 @@ func (c acceptCmd) compareAll(l *lab, scores []*score) {
 		return // one case
 	}
 	t := l.comparisons()
+	for _, bits := range c.Bits {
+		for _, nodes := range c.Nodes[1:] { // what it costs to be several processes, whatever they do
+			a, b := ceilingLabel(bits, nodes), ceilingLabel(bits, c.Nodes[0])
+			compare(t, a+" / "+b, scoreOf(scores, a), scoreOf(scores, b))
+		}
+	}
 	cases := c.cases(l)
 	first := func(k acceptCase) bool { return k.parties == c.Parties[0] && k.nodes == c.Nodes[0] }
 	for _, of := range []func(k acceptCase) acceptCase{

@@ -205,7 +205,7 @@ func compare(t *table, what string, a, b *score) {
 
 // comparisons begins a table for compare.
 func (l *lab) comparisons() *table {
-	return l.report.table("Comparisons, round by round", column{"what", text, 64}, column{"median", ratio, 8}, column{"least", ratio, 8}, column{"most", ratio, 8})
+	return l.report.table("Comparisons, round by round", column{"what", text, 76}, column{"median", ratio, 8}, column{"least", ratio, 8}, column{"most", ratio, 8})
 }
 
 // median is the middle one of some values; of an even number, the higher of both.

@@ -193,22 +193,26 @@ func (l *lab) profileOf(h *house) string {
 	return strings.TrimSuffix(l.Profile, extension) + "-" + h.engine + extension
 }
 
-// openCeiling starts the server that stores and reads nothing.
-func (l *lab) openCeiling(ctx context.Context) (*process, error) {
-	dir := filepath.Join(l.work, "ceiling")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
+// openCeilings starts so many servers that store and read nothing.
+func (l *lab) openCeilings(ctx context.Context, count int) ([]*process, error) {
+	var all []*process
+	for n := range count {
+		dir := filepath.Join(l.work, fmt.Sprint("ceiling", n+1))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return nil, err
+		}
+		database := filepath.Join(dir, "payoutd.db")
+		if err := setUp(ctx, dir, database, l.merchants); err != nil {
+			return nil, fmt.Errorf("set up the ceiling: %w", err)
+		}
+		p, err := start("serve-ceiling", "--database", database, "--dir", dir)
+		if err != nil {
+			return nil, err
+		}
+		l.later(p.stop)
+		all = append(all, p)
 	}
-	database := filepath.Join(dir, "payoutd.db")
-	if err := setUp(ctx, dir, database, l.merchants); err != nil {
-		return nil, fmt.Errorf("set up the ceiling: %w", err)
-	}
-	p, err := start("serve-ceiling", "--database", database, "--dir", dir)
-	if err != nil {
-		return nil, err
-	}
-	l.later(p.stop)
-	return p, nil
+	return all, nil
 }
 
 // of are the first so many merchants with keys of a length.

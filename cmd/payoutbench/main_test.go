@@ -143,7 +143,7 @@ func TestAcceptMeasuresAllCases(t *testing.T) {
 	const title = "Accepted orders: medians of rates and ratios, all waits"
 	patiently(t, func(times int) []float64 {
 		r := both(t, "accept", "--duration", ms(100*times), "--rounds", "1", "--connections", "4", "--per-second", "2000", "--parties", "1,3", "--nodes", "1,2")
-		done := r.values(t, title, "per second", "ceiling, RSA-2048", "SQLite, RSA-2048, 3 parties", "PostgreSQL, RSA-2048, 1 party, 2 nodes", "pgbench")
+		done := r.values(t, title, "per second", "ceiling, RSA-2048", "ceiling, RSA-2048, 2 processes", "SQLite, RSA-2048, 3 parties", "PostgreSQL, RSA-2048, 1 party, 2 nodes", "pgbench")
 		return append(done, r.value(t, title, "PostgreSQL", "of pgbench"), r.value(t, title, "SQLite", "of ceiling"))
 	})
 }

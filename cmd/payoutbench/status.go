@@ -39,7 +39,7 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	ceiling, err := l.openCeiling(ctx)
+	ceilings, err := l.openCeilings(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 			return err
 		}
 	}
-	if _, err := l.contest(ctx, "Answered questions", "ceiling", c.Rounds, c.entries(l, ceiling, asked)); err != nil {
+	if _, err := l.contest(ctx, "Answered questions", "ceiling", c.Rounds, c.entries(l, ceilings[0], asked)); err != nil {
 		return err
 	}
 	if err := c.beside(ctx, l, asked); err != nil {
