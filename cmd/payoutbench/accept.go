@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payout/spec"
@@ -25,17 +26,13 @@ type acceptCmd struct {
 
 // Validate is called when the flags have been read.
 func (c acceptCmd) Validate() error {
-	for _, parties := range c.Parties {
-		if parties < 1 || parties > 1000 {
-			return errors.New("--parties must be from 1 to 1000")
-		}
+	if len(c.Parties) == 0 || slices.Min(c.Parties) < 1 || slices.Max(c.Parties) > 1000 {
+		return errors.New("--parties must be from 1 to 1000")
 	}
-	for _, nodes := range c.Nodes {
-		if nodes < 1 || nodes > 16 {
-			return errors.New("--nodes must be from 1 to 16")
-		}
+	if len(c.Bits) == 0 {
+		return errors.New("--bits needs a key length")
 	}
-	return errors.Join(checkRounds(c.Rounds, c.Duration), c.common.Validate())
+	return errors.Join(checkRounds(c.Rounds, c.Duration), c.checkNodes(c.Nodes), c.common.Validate())
 }
 
 func checkRounds(rounds int, duration time.Duration) error {

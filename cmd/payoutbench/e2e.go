@@ -27,11 +27,6 @@ func (f orderFlags) check() error {
 	case f.Parties < 1 || f.Parties > 1000:
 		return errors.New("--parties must be from 1 to 1000")
 	}
-	for _, n := range f.Nodes {
-		if n < 1 || n > 16 {
-			return errors.New("--nodes must be from 1 to 16")
-		}
-	}
 	return nil
 }
 
@@ -59,7 +54,7 @@ type e2eCmd struct {
 
 // Validate is called when the flags have been read.
 func (c e2eCmd) Validate() error {
-	return errors.Join(checkRounds(c.Rounds, c.Duration), c.check(), c.common.Validate())
+	return errors.Join(checkRounds(c.Rounds, c.Duration), c.check(), c.checkNodes(c.Nodes), c.common.Validate())
 }
 
 // Run measures.

@@ -50,6 +50,17 @@ func (c common) engines() []string {
 	return []string{"sqlite"}
 }
 
+// checkNodes refuses numbers of gateways that cannot be.
+func (c common) checkNodes(numbers []int) error {
+	if len(numbers) == 0 || slices.Min(numbers) < 1 || slices.Max(numbers) > 16 {
+		return errors.New("--nodes must be from 1 to 16")
+	}
+	if slices.Min(numbers) > 1 && !c.has("postgres") {
+		return errors.New("--nodes: several gateways need PostgreSQL, --engine postgres")
+	}
+	return nil
+}
+
 func (c common) has(engine string) bool { return slices.Contains(c.engines(), engine) }
 
 // engineNames are the engines as people write them.

@@ -277,8 +277,8 @@ func (i *interrupter) Write(text []byte) (int, error) {
 }
 
 func TestFlagsThatCannotBeAreRefusedByName(t *testing.T) {
-	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"},
-		{"accept", "--nodes", "17"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},
+	for _, c := range [][]string{{"accept", "--connections", "0"}, {"accept", "--rate", "-1"}, {"accept", "--rounds", "0"}, {"accept", "--parties", "0"}, {"accept", "--parties", ""}, {"accept", "--bits", ""},
+		{"accept", "--nodes", ""}, {"accept", "--nodes", "0"}, {"accept", "--nodes", "17"}, {"accept", "--nodes", "3", "--engine", "sqlite"}, {"e2e", "--nodes", "17"}, {"soak", "--nodes", "3"}, {"accept", "--duration", "0s"}, {"accept", "--bits", "1024"}, {"accept", "--engine", "mysql"},
 		{"accept", "--engine", "sqlite", "--database", "postgres:///x"}} {
 		var out bytes.Buffer
 		err := run(t.Context(), terminal{&out, &out}, c)

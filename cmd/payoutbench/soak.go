@@ -35,7 +35,7 @@ func (c soakCmd) Validate() error {
 	if len(c.Nodes) != 1 {
 		return errors.New("--nodes must be one number")
 	}
-	return errors.Join(checkRounds(1, c.Duration), checkRounds(1, c.Accepts), c.check(), c.common.Validate())
+	return errors.Join(checkRounds(1, c.Duration), checkRounds(1, c.Accepts), c.check(), c.checkNodes(c.Nodes), c.common.Validate())
 }
 
 // Run measures.
