@@ -67,8 +67,11 @@ func (c acceptCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	l.describe(c.Duration, c.Rounds)
 	l.report.set("orders", map[bool]string{true: "are paid meanwhile", false: "wait"}[c.Work])
+	if processes > 1 {
+		l.report.set("ceiling", "each case's is as many processes as it has nodes")
+	}
+	l.describe(c.Duration, c.Rounds)
 	entries, err := c.entries(ctx, l, ceilings, gate)
 	if err != nil {
 		return err
