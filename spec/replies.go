@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -148,36 +149,40 @@ border-radius: 20px;
 
 // A Reply is the answer to one request. Empty fields are left out.
 type Reply struct {
-	Spec   *ReplySpec
-	values map[*Field]string
+	Spec     *ReplySpec
+	values   []string // of the spec's fields
+	unlisted int      // fields that were set and are not the spec's
 }
 
 // New starts a reply with its type set.
 func (s *ReplySpec) New() *Reply {
-	r := &Reply{Spec: s, values: make(map[*Field]string, len(s.Fields))}
+	r := &Reply{Spec: s, values: make([]string, len(s.Fields))}
 	return r.Set(FieldType, s.Type)
 }
 
 // Set gives a field its value.
 func (r *Reply) Set(f *Field, value string) *Reply {
-	r.values[f] = value
+	if i := slices.Index(r.Spec.Fields, f); i >= 0 {
+		r.values[i] = value
+	} else {
+		r.unlisted++
+	}
 	return r
 }
 
 // Get returns a field's value.
-func (r *Reply) Get(f *Field) string { return r.values[f] }
+func (r *Reply) Get(f *Field) string {
+	if i := slices.Index(r.Spec.Fields, f); i >= 0 {
+		return r.values[i]
+	}
+	return ""
+}
 
 // listed refuses a reply with a field that its table does not have, so that the
 // documentation cannot lag behind.
 func (r *Reply) listed() error {
-	left := len(r.values)
-	for _, f := range r.Spec.Fields {
-		if _, ok := r.values[f]; ok {
-			left--
-		}
-	}
-	if left != 0 {
-		return fmt.Errorf("reply %q has %d fields that its table does not list", r.values[FieldType], left)
+	if r.unlisted > 0 {
+		return fmt.Errorf("reply %q has %d fields that its table does not list", r.Get(FieldType), r.unlisted)
 	}
 	return nil
 }
@@ -189,8 +194,8 @@ func (r *Reply) Form() ([]byte, error) {
 		return nil, err
 	}
 	b := make([]byte, 0, 512)
-	for _, f := range r.Spec.Fields {
-		value := r.values[f]
+	for i, f := range r.Spec.Fields {
+		value := r.values[i]
 		if value == "" {
 			continue
 		}
@@ -213,8 +218,8 @@ func (r *Reply) JSON() ([]byte, error) {
 	}
 	var b strings.Builder
 	b.WriteByte('{')
-	for _, f := range r.Spec.Fields {
-		value := r.values[f]
+	for i, f := range r.Spec.Fields {
+		value := r.values[i]
 		if value == "" {
 			continue
 		}

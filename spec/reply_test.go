@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -166,7 +167,7 @@ func TestJSONHasTheFormsNamesAndStringsButForErrorCode(t *testing.T) {
 			reply.Set(f, "a\"\\\n&=+–® \u2028<ж")
 		}
 		reply.Set(FieldType, "t")
-		if _, ok := reply.values[FieldErrorCode]; ok {
+		if slices.Contains(s.Fields, FieldErrorCode) {
 			reply.Set(FieldErrorCode, "398")
 		}
 		b, err := reply.JSON()

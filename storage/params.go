@@ -41,7 +41,7 @@ func decodeParams(plain []byte) (map[string]string, error) {
 		}
 		return params, nil
 	}
-	params := make(map[string]string, 16)
+	params := make(map[string]string, 8)
 	for rest := string(plain[1:]); rest != ""; {
 		var name, value string
 		var ok bool
