@@ -240,3 +240,6 @@ func Laters(db *DB, text string, each [][][]any) (told int, err error) {
 	}
 	return told, commit(ctx, db.engine, c)
 }
+
+// Number is what is stored of a nonce beside its timestamp.
+func (n *Nonce) Number() int64 { return n.number() }

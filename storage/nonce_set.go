@@ -207,7 +207,7 @@ func (s *nonceSet) read(ctx context.Context, tx conn, nonces []*Nonce) (known []
 	for i := 0; some && err == nil && i < len(nonces); i++ {
 		n := nonces[i]
 		err = readAll(ctx, tx, func(rows) error { known[i] = true; return nil },
-			"SELECT 1 FROM nonces WHERE timestamp_s = $1 AND party_id = $2 AND nonce = $3", n.Timestamp, int64(n.PartyID), n.Hash)
+			"SELECT 1 FROM nonces WHERE timestamp_s = $1 AND nonce = $2", n.Timestamp, n.number())
 	}
 	return known, some, err
 }

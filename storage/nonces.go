@@ -1,9 +1,9 @@
 package storage
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,8 +22,14 @@ type Nonce struct {
 	Expires   time.Time // when it may be forgotten
 }
 
-func compareNonces(a, b *Nonce) int {
-	return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.PartyID, b.PartyID), bytes.Compare(a.Hash, b.Hash))
+// number is what is stored of a nonce beside its timestamp: the first 64 bits of SHA-256
+// of the party and the hash. Two of a second being the same by chance would refuse a
+// request: once in 10^14 requests when there are a hundred thousand in a second. Who
+// looks for two that are the same can only have his own requests refused.
+func (n *Nonce) number() int64 {
+	var place [64]byte
+	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(place[:0], uint64(n.PartyID)), n.Hash...))
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 // applyNonces stores the nonces of requests, and finds out which were used before.
@@ -120,22 +126,27 @@ func (db *DB) stopSoon() {
 // storeNonces stores nonces in a row each, and tells by number which were there
 // before. They go in by key order: two nodes that store the same ones do not deadlock.
 func storeNonces(ctx context.Context, tx conn, nonces []*Nonce, used func(i int)) error {
-	order := make([]int, len(nonces))
-	for i := range order {
-		order[i] = i
+	type row struct {
+		timestamp, number int64
+		of                int
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return compareNonces(nonces[a], nonces[b]) })
+	ordered := make([]row, len(nonces))
+	for i, n := range nonces {
+		ordered[i] = row{n.Timestamp, n.number(), i}
+	}
+	slices.SortStableFunc(ordered, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.timestamp, b.timestamp), cmp.Compare(a.number, b.number))
+	})
 	args := make([][]any, len(nonces))
-	for i, n := range order {
-		nonce := nonces[n]
-		args[i] = []any{nonce.Timestamp, int64(nonce.PartyID), nonce.Hash, us(nonce.Expires)}
+	for i, r := range ordered {
+		args[i] = []any{r.timestamp, r.number, us(nonces[r.of].Expires)}
 	}
-	err := tx.later(ctx, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
-		ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args,
+	err := tx.later(ctx, `INSERT INTO nonces (timestamp_s, nonce, expires_us) {{rows $1, $2, $3}}
+		ON CONFLICT (timestamp_s, nonce) DO NOTHING {{stored timestamp_s = $1, nonce = $2}}`, args,
 		func(stored []int64) {
-			for i, n := range order {
+			for i, r := range ordered {
 				if stored[i] == 0 {
-					used(n)
+					used(r.of)
 				}
 			}
 		})
@@ -162,13 +173,14 @@ func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	if deleted, err = tx.forgetBatches(); err != nil {
 		return 0, fmt.Errorf("forget nonces: %w", err)
 	}
-	var last Nonce
-	err = readAll(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&last.Timestamp, &last.PartyID, &last.Hash) },
-		"SELECT timestamp_s, party_id, nonce FROM nonces ORDER BY timestamp_s, party_id, nonce LIMIT $1", int64(limit))
+	var timestamp, nonce int64 // of the last one that is looked at
+	some := false
+	err = readAll(tx.ctx, tx.conn, func(r rows) error { some = true; return r.Scan(&timestamp, &nonce) },
+		"SELECT timestamp_s, nonce FROM nonces ORDER BY timestamp_s, nonce LIMIT $1", int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("look for expired nonces: %w", err)
 	}
-	if last.Hash == nil {
+	if !some {
 		return deleted, nil
 	}
 	expired := tx.Now
@@ -177,8 +189,8 @@ func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	} else if !there.IsZero() && there.Before(expired) {
 		expired = there
 	}
-	rows, err := tx.conn.exec(tx.ctx, `DELETE FROM nonces WHERE (timestamp_s, party_id, nonce) <= ($1, $2, $3) AND expires_us <= $4`,
-		last.Timestamp, int64(last.PartyID), last.Hash, us(expired))
+	rows, err := tx.conn.exec(tx.ctx, "DELETE FROM nonces WHERE (timestamp_s, nonce) <= ($1, $2) AND expires_us <= $3",
+		timestamp, nonce, us(expired))
 	if err != nil {
 		return 0, fmt.Errorf("forget nonces: %w", err)
 	}

@@ -32,7 +32,7 @@ func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
 	nonce := func(name string) *storage.Nonce {
 		return &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte(name), Expires: time.Now().Add(time.Hour)}
 	}
-	if _, err := tx.Exec(t.Context(), "INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) VALUES (1, 1, 'taken', 1)"); err != nil {
+	if _, err := tx.Exec(t.Context(), "INSERT INTO nonces (timestamp_s, nonce, expires_us) VALUES (1, $1, 1)", nonce("taken").Number()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Accept(storage.Acceptance{Now: time.Now(), Nonce: nonce("taken")}); !errors.Is(err, storage.ErrUnavailable) {

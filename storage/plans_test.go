@@ -228,7 +228,7 @@ func fillTables(t *testing.T, db *storage.DB) {
 			` + numbers + ` SELECT 1000000 + i, i, 'r', ` + blob + `, 1, CASE WHEN i > 19900 THEN 'due' ELSE 'delivered' END, i, CASE WHEN i > 19900 THEN i ELSE 0 END FROM n`,
 		`INSERT INTO callback_attempts (callback_id, attempt, at_us, duration_us, http_status, error) ` + numbers + ` SELECT 1000000 + i, 1, i, 1, 200, '' FROM n`,
 		`INSERT INTO callback_resends (callback_id, at_us, asked_by) ` + numbers + ` SELECT 1000000 + i, 1, '' FROM n`,
-		`INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) ` + numbers + ` SELECT 1700000000 + i / 100, 1, ` + unique + `, 1 FROM n`,
+		"INSERT INTO nonces (timestamp_s, nonce, expires_us) " + numbers + " SELECT 1700000000 + i / 100, i, 1 FROM n",
 		`INSERT INTO nonce_batches (id, timestamp_s, expires_us, number, nonces) ` + numbers + ` SELECT i, 1700000000 + i / 100, 1, 1, CAST('' AS {{bytes}}) FROM n`,
 		`INSERT INTO forms (token_hash, order_id) ` + numbers + ` SELECT ` + unique + `, i FROM n`,
 		`INSERT INTO receipts (receipt_id, order_id) ` + numbers + ` SELECT 'fill-' || i, i FROM n`,

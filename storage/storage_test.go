@@ -196,10 +196,10 @@ func TestOfManyRowsThoseAreToldThatWereStored(t *testing.T) {
 		insert := func(keys []int) []int64 {
 			var args [][]any
 			for _, key := range keys {
-				args = append(args, []any{group, int64(1), fmt.Append(nil, key), int64(1)})
+				args = append(args, []any{group, int64(key), int64(1)})
 			}
-			stored, err := storage.Each(db, `INSERT INTO nonces (timestamp_s, party_id, nonce, expires_us) {{rows $1, $2, $3, $4}}
-				ON CONFLICT (timestamp_s, party_id, nonce) DO NOTHING {{stored timestamp_s = $1, party_id = $2, nonce = $3}}`, args)
+			stored, err := storage.Each(db, `INSERT INTO nonces (timestamp_s, nonce, expires_us) {{rows $1, $2, $3}}
+				ON CONFLICT (timestamp_s, nonce) DO NOTHING {{stored timestamp_s = $1, nonce = $2}}`, args)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,10 @@
+-- A nonce is a number, and its row two: PostgreSQL compares and stores numbers for less
+-- than half of what a party, a number and sixteen bytes took.
+-- Nonces from before are forgotten: no release has stored any.
+DROP TABLE nonces;
+CREATE TABLE nonces (
+	timestamp_s BIGINT NOT NULL, -- oauth_timestamp
+	nonce BIGINT NOT NULL,       -- of the party and its nonce, see Nonce.number in storage/nonces.go
+	expires_us BIGINT NOT NULL,
+	PRIMARY KEY (timestamp_s, nonce)
+) {{without rowid}};
