@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -229,6 +231,25 @@ func BenchmarkNonceSet(b *testing.B) {
 		n.Timestamp, n.Hash[0], n.Hash[1], n.Hash[2] = int64(i/17000), byte(i), byte(i>>8), byte(i>>16)
 		if !s.use(n) {
 			b.Fatal(i)
+		}
+	}
+}
+
+// What is stored must mean the same to the next version: the number of a nonce is that of
+// its party and hash, and of nothing else.
+func TestNumberOfANonceIsOfItsPartyAndHash(t *testing.T) {
+	hash := []byte("0123456789abcdef")
+	n := &Nonce{PartyID: 7, Timestamp: 1700000000, Hash: hash, Expires: time.Unix(1, 0)}
+	sum := sha256.Sum256(append([]byte{0, 0, 0, 0, 0, 0, 0, 7}, hash...))
+	if got, want := n.number(), int64(binary.BigEndian.Uint64(sum[:8])); got != want {
+		t.Errorf("%d, want %d", got, want)
+	}
+	if other := (&Nonce{PartyID: 7, Timestamp: 1, Hash: hash}); other.number() != n.number() {
+		t.Error("it depends on the timestamp, which has a column of its own")
+	}
+	for _, other := range []*Nonce{{PartyID: 8, Hash: hash}, {PartyID: 7, Hash: hash[:15]}, {PartyID: 7, Hash: []byte("0123456789abcdeF")}} {
+		if other.number() == n.number() {
+			t.Errorf("party %d with %q has the same number", other.PartyID, other.Hash)
 		}
 	}
 }
