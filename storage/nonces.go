@@ -23,9 +23,8 @@ type Nonce struct {
 }
 
 // number is what is stored of a nonce beside its timestamp: the first 64 bits of SHA-256
-// of the party and the hash. Two of a second being the same by chance would refuse a
-// request: once in 10^14 requests when there are a hundred thousand in a second. Who
-// looks for two that are the same can only have his own requests refused.
+// of the party and the hash. Two are the same by chance as seldom as in memory (see
+// nonceSecond). Who looks for two can only have his own requests refused.
 func (n *Nonce) number() int64 {
 	var place [64]byte
 	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(place[:0], uint64(n.PartyID)), n.Hash...))

@@ -1,5 +1,5 @@
--- A nonce is a number, and its row two: PostgreSQL compares and stores numbers for less
--- than half of what a party, a number and sixteen bytes took.
+-- A nonce is a number beside its timestamp: PostgreSQL compares and stores two numbers
+-- for less than a timestamp, a party and sixteen bytes.
 -- Nonces from before are forgotten: no release has stored any.
 DROP TABLE nonces;
 CREATE TABLE nonces (
