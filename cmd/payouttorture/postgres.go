@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -162,21 +161,9 @@ func (s *servers) asPostgres() error {
 	return os.Chown(s.dir, int(uid), int(gid))
 }
 
-// freePort finds a port of the loopback that nobody uses now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 func (s *servers) data(server int) string {
 	return filepath.Join(s.dir, fmt.Sprintf("data%d", server+1))
 }
-
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func (s *servers) address(server int) string { return loopback(s.ports[server]) }
 
