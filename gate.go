@@ -14,7 +14,7 @@ type Gate struct {
 	Settings    map[string]string // the connector's own; sealed at rest
 	Required    []string          // Conditional parameters that this gate needs
 	AskReceiver bool              // what a v4/payout leaves out is asked of the Receiver on the payout form
-	Concurrency int               // calls to the rail at once
+	Concurrency int               // calls to the rail at once, of all nodes together
 	Descriptor  string            // told in status and callback; may be empty
 	Enabled     bool
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payout/processor"
+	"payout/storage"
 )
 
 var (
@@ -98,5 +99,92 @@ func TestAnAnsweredQuestionEndsTheRestAndAnUnansweredOneTellsNothing(t *testing.
 	c.asked(answer)
 	if got := c.allows(now, 0); got != circuitTrips {
 		t.Errorf("after an answer the gate tries %d orders, want %d", got, circuitTrips)
+	}
+}
+
+func TestRestIsHeardByOtherNodesAndSoIsItsEnd(t *testing.T) {
+	now := time.Unix(0, 0)
+	later := now.Add(time.Hour) // by the clock of the second node
+	var one, two circuit
+	if _, tells, _ := one.says(now); tells {
+		t.Error("there is news before anything has happened")
+	}
+	for range circuitTrips {
+		one.record(failure, now, 0.5)
+	}
+	rest, tells, changes := one.says(now)
+	if !tells || rest.Rests != 1 || rest.Left != restFirst {
+		t.Fatalf("the rest is told as %+v, %t", rest, tells)
+	}
+	rest.Version = 1 // as the database answers
+	one.hears(rest, now, changes, 2)
+	two.hears(rest, later, 0, 3)
+	if _, tells, _ := one.says(now); tells {
+		t.Error("the rest is told twice")
+	}
+	if _, tells, _ := two.says(later); tells {
+		t.Error("what was heard is told again")
+	}
+	for _, node := range []struct {
+		c     *circuit
+		now   time.Time
+		tries int
+	}{{&one, now, circuitTrips - 2}, {&two, later, circuitTrips - 3}} {
+		if node.c.allows(node.now.Add(restFirst-time.Nanosecond), 0) != 0 {
+			t.Error("a node does not rest")
+		}
+		if got := node.c.allows(node.now.Add(restFirst), 0); got != node.tries {
+			t.Errorf("after the rest a node tries %d orders, want %d", got, node.tries)
+		}
+	}
+	two.record(answer, later.Add(restFirst), 0.5)
+	rest, tells, changes = two.says(later.Add(restFirst))
+	if !tells || rest.Rests != 0 || rest.Left != 0 {
+		t.Fatalf("the end of the rest is told as %+v, %t", rest, tells)
+	}
+	rest.Version = 2
+	two.hears(rest, later, changes, 3)
+	one.hears(rest, now, 1, 2)
+	if one.allows(now, 0) != claimMost {
+		t.Error("the end of the rest was not heard")
+	}
+}
+
+// A rest that another node has told is no longer than the longest of this one's.
+func TestNoRestOfOtherNodesIsTooLong(t *testing.T) {
+	now := time.Unix(0, 0)
+	var c circuit
+	c.hears(storage.GateRest{Rests: 1, Left: time.Hour, Version: 1}, now, 0, 0)
+	if c.allows(now.Add(longestRest-time.Nanosecond), 0) != 0 || c.allows(now.Add(longestRest), 0) == 0 {
+		t.Errorf("a rest of an hour is not taken for one of %s", longestRest)
+	}
+}
+
+// What another node has said does not undo what this one has to say, nor is it heard twice.
+func TestOwnNewsOfARestAreNotOverheard(t *testing.T) {
+	now := time.Unix(0, 0)
+	var c circuit
+	_, _, changes := c.says(now) // the question is on its way
+	for range circuitTrips {
+		c.record(failure, now, 0.5)
+	}
+	c.hears(storage.GateRest{Version: 1}, now, changes, 0)
+	if rest, tells, _ := c.says(now); !tells || rest.Rests != 1 {
+		t.Errorf("the rest that began meanwhile is told as %+v, %t", rest, tells)
+	}
+	c.record(answer, now, 0.5)
+	_, _, changes = c.says(now)
+	c.hears(storage.GateRest{Version: 2}, now, changes, 0) // that was this node's
+	for range circuitTrips {
+		c.record(failure, now, 0.5)
+	}
+	_, _, changes = c.says(now)
+	told := storage.GateRest{Rests: 1, Left: restFirst, Version: 3}
+	c.hears(told, now, changes, 0)
+	c.record(failure, now.Add(restFirst), 0.5)
+	_, _, changes = c.says(now)
+	c.hears(told, now, changes, 0)
+	if rest, _, _ := c.says(now); rest.Rests != 2 {
+		t.Errorf("an old rest was heard again: %+v", rest)
 	}
 }

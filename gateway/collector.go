@@ -27,7 +27,10 @@ var (
 	descDelivering = prometheus.NewDesc("payoutd_callbacks_under_way",
 		"Callbacks that this node is delivering.", nil, nil)
 	descWorking = prometheus.NewDesc("payoutd_gate_orders_under_way",
-		"Orders that this node is working on, by gate; at most the gate's concurrency.", []string{"gate"}, nil)
+		"Orders that this node is working on, by gate; on all nodes together at most the gate's concurrency.", []string{"gate"}, nil)
+	descShare = prometheus.NewDesc("payoutd_gate_share_orders",
+		"Orders that this node may work on at once, by gate: its part of the gate's concurrency, beside the other nodes. 0 when it cannot reach the database.",
+		[]string{"gate"}, nil)
 	descCircuit = prometheus.NewDesc("payoutd_gate_circuit_state",
 		"Whether this node sends orders through a gate: 0 yes; 1 a few, to try it after a rest; 2 no, it rests because its rail does not answer.",
 		[]string{"gate"}, nil)
@@ -44,7 +47,7 @@ func (g *Gateway) Collector() prometheus.Collector { return collector{g} }
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descOrders, descOrdersAge, descCallbacksAge, descDelivering, descWorking, descCircuit, descJournal} {
+	for _, d := range []*prometheus.Desc{descOrders, descOrdersAge, descCallbacksAge, descDelivering, descWorking, descShare, descCircuit, descJournal} {
 		out <- d
 	}
 }
@@ -61,6 +64,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for id, gate := range gates {
 		if worker, ok := g.workers.Load(id); ok {
 			gauge(descWorking, float64(worker.(*gateWorker).slots.inUse()), gate.Name)
+			gauge(descShare, float64(worker.(*gateWorker).limit(gate)), gate.Name)
 			gauge(descCircuit, float64(worker.(*gateWorker).circuit.state(now)), gate.Name)
 		}
 	}

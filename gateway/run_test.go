@@ -32,25 +32,35 @@ type house struct {
 }
 
 func newHouse(t *testing.T, db *storage.DB, rail processor.Processor, settings gateway.Settings) *house {
+	t.Helper()
+	if err := db.Transact(t.Context(), time.Now(), setUpWorld); err != nil {
+		t.Fatal(err)
+	}
+	return moveIn(t, db, rail, settings)
+}
+
+// moveIn makes a gateway on a database that has its set-up.
+func moveIn(t *testing.T, db *storage.DB, rail processor.Processor, settings gateway.Settings) *house {
+	t.Helper()
 	policy := callback.Policy{AllowLoopback: true}
 	h := &house{t: t, db: db, Gateway: &gateway.Gateway{DB: db, Vault: storagetest.Vault(t, db), Processors: map[string]processor.Processor{"rail": rail},
 		URLs: policy, Callbacks: callback.NewSender(callback.Settings{Policy: policy, Now: time.Now}), Settings: settings,
 		Now: time.Now, Random: func() float64 { return 0.5 }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
-	if err := db.Transact(t.Context(), time.Now(), setUpWorld); err != nil {
-		t.Fatal(err)
-	}
 	if err := h.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-// run starts the workers; they are stopped and waited for at the end of the test.
-func (h *house) run() {
-	ctx, stop := context.WithCancel(context.Background())
+// run starts the workers, and returns what stops them and waits for them, as the end of
+// the test does.
+func (h *house) run() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Run(ctx) }()
-	h.t.Cleanup(func() { stop(); <-ended; h.Callbacks.Close() })
+	stop = func() { cancel(); <-ended }
+	h.t.Cleanup(func() { stop(); h.Callbacks.Close() })
+	return stop
 }
 
 // pay sends a payout and returns its order.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync/atomic"
+	"time"
 
 	"payout"
 	"payout/storage"
@@ -23,13 +24,57 @@ const seatLease = leaseMargin
 type gateWorker struct {
 	circuit circuit
 	slots   *slots
-	behind  atomic.Bool // orders may be due that were not claimed
+	behind  atomic.Bool  // orders may be due that were not claimed
+	sends   atomic.Int64 // slots whose orders are to be sent, not only asked about
+
+	part  int                       // even part of the gate's concurrency, as last told; share alone has it
+	until atomic.Pointer[time.Time] // no slot is taken after it; nil: none yet
 }
 
-func newGateWorker() *gateWorker {
+// newGateWorker makes a worker that tells of what the other nodes should know.
+func newGateWorker(news chan<- struct{}) *gateWorker {
 	w := &gateWorker{slots: newSlots()}
+	w.circuit.news = news
 	w.behind.Store(true) // what is due from earlier is not known yet
+	w.slots.lower(0)     // until this node knows what it may do beside the others
 	return w
+}
+
+// take takes slots for calls to a gate's rail, within what all nodes may do.
+func (w *gateWorker) take(want int, gate *payout.Gate) int {
+	if w.lapsed() {
+		return 0
+	}
+	return w.slots.take(want, gate.Concurrency)
+}
+
+// limit is how many orders this node may work on at once.
+func (w *gateWorker) limit(gate *payout.Gate) int {
+	if w.lapsed() {
+		return 0
+	}
+	return min(gate.Concurrency, w.slots.limit())
+}
+
+// lapsed reports whether this node has no part of the gate any more, or not yet. The
+// others go by the database's clock, so a step of this machine's must not matter.
+func (w *gateWorker) lapsed() bool {
+	until := w.until.Load()
+	return until == nil || !time.Now().Before(*until)
+}
+
+// use works on an order in a slot that was taken.
+func (w *gateWorker) use(stage payout.Stage, fn func()) {
+	sends := stage == payout.Starting || stage == payout.Checking
+	if sends {
+		w.sends.Add(1)
+	}
+	w.slots.use(func() {
+		if sends {
+			defer w.sends.Add(-1)
+		}
+		fn()
+	})
 }
 
 // A seat is a slot of a gate's worker that was taken for a new order.
@@ -50,7 +95,7 @@ func (g *Gateway) takeSeat(id payout.GateID) *seat {
 	if worker.behind.Load() || worker.circuit.state(g.Now()) != circuitClosed {
 		return nil
 	}
-	if worker.slots.take(1, gate.Concurrency) == 0 {
+	if worker.take(1, gate) == 0 {
 		worker.behind.Store(true)
 		return nil
 	}
@@ -67,5 +112,5 @@ func (s *seat) leave() {
 // workSeated has an order that was just stored worked on in its seat.
 func (g *Gateway) workSeated(s *seat, order *payout.Order) {
 	o := *order // the request still answers with its own
-	s.worker.slots.use(func() { g.workOnce(s.gate, storage.ClaimedOrder{Order: &o}, &s.worker.circuit) })
+	s.worker.use(o.Stage, func() { g.workOnce(s.gate, storage.ClaimedOrder{Order: &o}, &s.worker.circuit) })
 }

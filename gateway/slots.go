@@ -1,6 +1,9 @@
 package gateway
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // slots are the goroutines of one worker: counted, limited, and waited for at the end.
 type slots struct {
@@ -8,10 +11,38 @@ type slots struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
 	n       int
+	most    int // in use, whatever its takers allow; more may be, from before it was lowered
 	closed  bool
 }
 
-func newSlots() *slots { return &slots{freed: make(chan struct{}, 1)} }
+func newSlots() *slots { return &slots{freed: make(chan struct{}, 1), most: math.MaxInt} }
+
+// lower lets at most so many slots be in use from now on, or as many as are, and tells
+// how many that is, how many are in use, and whether more can be.
+func (s *slots) lower(most int) (keeps, inUse int, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = max(s.n, min(s.most, most))
+	return s.most, s.n, s.closed
+}
+
+// limit is how many slots may be in use.
+func (s *slots) limit() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most
+}
+
+// allow lets so many slots be in use, and tells who waits for one.
+func (s *slots) allow(most int) {
+	s.mu.Lock()
+	more := most > s.most
+	s.most = most
+	s.mu.Unlock()
+	if more {
+		s.tell()
+	}
+}
 
 func (s *slots) inUse() int {
 	s.mu.Lock()
@@ -27,7 +58,7 @@ func (s *slots) take(want, most int) int {
 	if s.closed {
 		return 0
 	}
-	want = max(0, min(want, most-s.n))
+	want = max(0, min(want, most-s.n, s.most-s.n))
 	s.n += want
 	s.running.Add(want)
 	return want
@@ -52,6 +83,10 @@ func (s *slots) use(fn func()) {
 // release gives back a slot that was used, and tells who waits for one.
 func (s *slots) release() {
 	s.giveBack(1)
+	s.tell()
+}
+
+func (s *slots) tell() {
 	select {
 	case s.freed <- struct{}{}:
 	default: // it has been signalled already

@@ -25,29 +25,37 @@ const (
 
 func stack() string { return string(debug.Stack()) }
 
-// runGates keeps one worker per gate, also for gates that are added later.
+// runGates keeps one worker per gate, also for gates that are added later, and shares
+// the gates with other nodes until all workers have ended.
 func (g *Gateway) runGates(ctx context.Context) {
-	var workers sync.WaitGroup
-	defer workers.Wait()
+	sharing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var shares, workers sync.WaitGroup
+	defer func() {
+		workers.Wait()
+		stop()
+		shares.Wait()
+	}()
+	news := make(chan struct{}, 1)
 	running := make(map[payout.GateID]bool)
 	start := func(context.Context) error {
 		for id := range g.Directory().Gates {
 			if !running[id] {
 				running[id] = true
-				workers.Go(func() { g.runGate(ctx, id) })
+				worker := newGateWorker(news)
+				g.workers.Store(id, worker)
+				workers.Go(func() { g.runGate(ctx, id, worker) })
 			}
 		}
 		return nil
 	}
 	_ = start(ctx) // it has no errors
+	shares.Go(func() { g.runShares(sharing, news) })
 	g.every(ctx, idleMost, "start gates", start)
 }
 
 // runGate claims a gate's due orders and works on them, as many at once as the
 // gate allows, until the context ends; then it waits for those under way.
-func (g *Gateway) runGate(ctx context.Context, id payout.GateID) {
-	worker := newGateWorker()
-	g.workers.Store(id, worker)
+func (g *Gateway) runGate(ctx context.Context, id payout.GateID, worker *gateWorker) {
 	defer worker.slots.close()
 	failures := 0 // to claim, in a row
 	for ctx.Err() == nil {
@@ -80,16 +88,15 @@ type claim struct {
 // begins to work on them.
 func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gateWorker) (c claim, err error) {
 	gate := g.Directory().Gates[id]
-	underWay := worker.slots.inUse()
 	want := claimMost
 	// A gate that is switched off or rests sees through what was sent; what was not, waits.
 	c.which = storage.Which(!gate.Enabled)
-	if sendable := worker.circuit.allows(g.Now(), underWay); sendable == 0 {
+	if sendable := worker.circuit.allows(g.Now(), int(worker.sends.Load())); sendable == 0 {
 		c.which = storage.SentDue
 	} else {
 		want = min(want, sendable)
 	}
-	free := worker.slots.take(want, gate.Concurrency)
+	free := worker.take(want, gate)
 	defer func() { worker.slots.giveBack(free - c.claimed) }()
 	if c.room = free > 0; !c.room {
 		worker.behind.Store(true) // somebody may wait: who is new must not go first
@@ -101,7 +108,7 @@ func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gate
 	}
 	worker.behind.Store(len(orders) == free || c.which == storage.SentDue)
 	for _, o := range orders {
-		worker.slots.use(func() { g.workOnce(gate, o, &worker.circuit) })
+		worker.use(o.Stage, func() { g.workOnce(gate, o, &worker.circuit) })
 	}
 	c.claimed = len(orders)
 	return c, nil

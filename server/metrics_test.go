@@ -150,7 +150,7 @@ var deeds = []struct {
 			h.pay(fmt.Sprint("slow-", i), slow3s)
 		}
 	}, []moving{
-		{`payoutd_gate_orders_under_way{gate="Bank"}`, above0}, {`payoutd_orders_oldest_due_age_seconds{gate="Bank"}`, above0},
+		{`payoutd_gate_orders_under_way{gate="Bank"}`, above0}, {`payoutd_gate_share_orders{gate="Bank"}`, above0}, {`payoutd_orders_oldest_due_age_seconds{gate="Bank"}`, above0},
 	}},
 	{"more callbacks than a receiver is sent at once", func(h *house, hanging string) {
 		for i := range 40 {

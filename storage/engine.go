@@ -39,6 +39,9 @@ type engine interface {
 	waitSoon() bool
 	// forgetNonces forgets what memory holds of those that have expired.
 	forgetNonces(now time.Time)
+	// shareGates and leaveGates are those of DB.
+	shareGates(ctx context.Context, node int64, life time.Duration, parts []*GatePart) error
+	leaveGates(ctx context.Context, node int64) error
 	ping(context.Context) error
 	close() error
 }

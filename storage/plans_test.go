@@ -25,13 +25,14 @@ import (
 // smallTables do not grow with the orders: they may be read from end to end. What
 // is not listed here grows.
 var smallTables = []string{"counters", "parties", "party_keys", "projects", "gates", "endpoints", "endpoint_gates", "endpoint_groups",
-	"endpoint_group_members", "panel_tokens", "goose_db_version"}
+	"endpoint_group_members", "panel_tokens", "gate_shares", "gate_rests", "goose_db_version"}
 
 // apart are files whose strings are not looked at, and why.
 var apart = map[string]string{
 	"setup.go":     "the set-up: small tables only",
 	"directory.go": "the set-up: small tables only",
 	"tokens.go":    "the set-up: small tables only",
+	"shares.go":    "a row for each gate and node: small tables only",
 	"key.go":       "whether a database is new",
 	"clock.go":     "the database's clock",
 	"backup.go":    "a copy of a whole file",

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"payout/storage"
+)
+
+// Nodes on one PostgreSQL share each gate: its concurrency, so that the rail has no more
+// calls at once than it takes, and its circuit, so that a rail that is down rests for all.
+// Each node says now and then what it has under way and is told its part, an even one,
+// which grows as the others give up theirs. A node that cannot say so takes no more orders,
+// before the others take it for gone. Which node an order came to does not matter: those
+// that find no room where they were accepted are due, and any node claims them.
+const (
+	shareEvery  = time.Second
+	shareLife   = 5 * time.Second // of a node that is not heard of
+	shareMargin = time.Second     // that it stops before that: a call begins a moment after its order was taken
+)
+
+// runShares shares the gates, also whenever there is news of one, until the context
+// ends, when all workers have ended. Then this node's parts are the others'.
+func (g *Gateway) runShares(ctx context.Context, news <-chan struct{}) {
+	node := rand.Int64()
+	tick := time.NewTicker(shareEvery)
+	defer tick.Stop()
+	failing := false
+	for ctx.Err() == nil {
+		err := g.guarded(func() error { return g.shareGates(ctx, node) })
+		if err != nil && !failing && ctx.Err() == nil { // one line for all
+			g.Log.Error("share gates failed: it is tried again, and no orders are taken meanwhile, after some seconds", "error", err)
+		}
+		failing = err != nil && ctx.Err() == nil
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-news:
+		}
+	}
+	if failing {
+		return // its parts end as soon by themselves
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareMargin)
+	defer cancel()
+	if err := g.DB.LeaveGates(leaving, node); err != nil {
+		g.Log.Info("gates not left: the other nodes wait until this one's parts end", "error", err)
+	}
+}
+
+// shareGates tells the other nodes what this one does, and takes its parts.
+func (g *Gateway) shareGates(ctx context.Context, node int64) error {
+	ctx, cancel := context.WithTimeout(ctx, shareLife)
+	defer cancel()
+	type pending struct {
+		worker  *gateWorker
+		changes int
+		part    *storage.GatePart
+	}
+	asked := time.Now() // it does not step
+	var all []pending
+	var parts []*storage.GatePart
+	for id, gate := range g.Directory().Gates {
+		found, runs := g.workers.Load(id)
+		if !runs {
+			continue
+		}
+		p := pending{worker: found.(*gateWorker), part: &storage.GatePart{Gate: id, Concurrency: gate.Concurrency}}
+		var closed bool
+		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(min(p.worker.part, gate.Concurrency))
+		if closed {
+			if p.part.UnderWay == 0 {
+				continue // left
+			}
+			p.part.Keeps, p.part.Concurrency = p.part.UnderWay, p.part.UnderWay
+		}
+		p.part.Rest, p.part.Tells, p.changes = p.worker.circuit.says(g.Now())
+		all, parts = append(all, p), append(parts, p.part)
+	}
+	if err := g.DB.ShareGates(ctx, node, shareLife, parts); err != nil {
+		return err
+	}
+	until := asked.Add(shareLife - shareMargin)
+	for _, p := range all {
+		p.worker.part = storage.EvenPart(p.part.Concurrency, p.part.Nodes, p.part.Rank)
+		p.worker.circuit.hears(p.part.Rest, g.Now(), p.changes, circuitTrips-storage.EvenPart(circuitTrips, p.part.Nodes, p.part.Rank))
+		p.worker.until.Store(&until)
+		p.worker.slots.allow(p.part.Calls)
+	}
+	return nil
+}
