@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"sync/atomic"
-	"time"
 
 	"payout"
 	"payout/storage"
@@ -27,8 +26,8 @@ type gateWorker struct {
 	behind  atomic.Bool  // orders may be due that were not claimed
 	sends   atomic.Int64 // slots whose orders are to be sent, not only asked about
 
-	part  int                       // even part of the gate's concurrency, as last told; share alone has it
-	until atomic.Pointer[time.Time] // no slot is taken after it; nil: none yet
+	part  int                       // even part of the gate's concurrency, as last told; shareGates alone has it
+	asked atomic.Pointer[stopwatch] // since what was last told was asked for; nil: nothing was told yet
 }
 
 // newGateWorker makes a worker that tells of what the other nodes should know.
@@ -59,8 +58,8 @@ func (w *gateWorker) limit(gate *payout.Gate) int {
 // lapsed reports whether this node has no part of the gate any more, or not yet. The
 // others go by the database's clock, so a step of this machine's must not matter.
 func (w *gateWorker) lapsed() bool {
-	until := w.until.Load()
-	return until == nil || !time.Now().Before(*until)
+	asked := w.asked.Load()
+	return asked == nil || asked.took() >= shareLife-shareMargin
 }
 
 // use works on an order in a slot that was taken.

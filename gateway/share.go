@@ -58,7 +58,7 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 		changes int
 		part    *storage.GatePart
 	}
-	asked := time.Now() // it does not step
+	asked := startStopwatch()
 	var all []pending
 	var parts []*storage.GatePart
 	for id, gate := range g.Directory().Gates {
@@ -81,11 +81,10 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 	if err := g.DB.ShareGates(ctx, node, shareLife, parts); err != nil {
 		return err
 	}
-	until := asked.Add(shareLife - shareMargin)
 	for _, p := range all {
 		p.worker.part = storage.EvenPart(p.part.Concurrency, p.part.Nodes, p.part.Rank)
 		p.worker.circuit.hears(p.part.Rest, g.Now(), p.changes, circuitTrips-storage.EvenPart(circuitTrips, p.part.Nodes, p.part.Rank))
-		p.worker.until.Store(&until)
+		p.worker.asked.Store(asked)
 		p.worker.slots.allow(p.part.Calls)
 	}
 	return nil
