@@ -70,8 +70,11 @@ func (c growCmd) Run(ctx context.Context, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.cluster != nil && c.Dir != "" {
-		l.cluster.keep = true
+	if l.cluster != nil {
+		l.cluster.keep = l.cluster.keep || c.Dir != ""
+		if err := l.cluster.enlarge(ctx); err != nil {
+			return err
+		}
 	}
 	l.describe(c.Duration, c.Rounds)
 	var entries []entry

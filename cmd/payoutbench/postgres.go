@@ -35,8 +35,7 @@ const socketMost = 107 - len("/.s.PGSQL.5432")
 
 // startCluster makes a PostgreSQL cluster in a folder of dir, unless there is one
 // from an earlier run, and starts it on a unix socket. It commits like PostgreSQL
-// as it is installed: fsync and synchronous_commit are on. It has the memory that a
-// server of its own would be given.
+// as it is installed: fsync and synchronous_commit are on.
 func startCluster(ctx context.Context, dir string) (c *cluster, err error) {
 	c = &cluster{folder: filepath.Join(dir, "postgres")}
 	if c.bin, err = postgresPrograms(); err != nil {
@@ -56,12 +55,28 @@ func startCluster(ctx context.Context, dir string) (c *cluster, err error) {
 			return nil, errors.Join(fmt.Errorf("make a PostgreSQL cluster: %w", err), os.RemoveAll(c.folder))
 		}
 	}
-	options := "-c listen_addresses='' -c unix_socket_directories='" + c.socket + "' -c max_connections=300" + sharedBuffers()
-	if err := c.run(ctx, "pg_ctl", "-D", c.folder, "-l", filepath.Join(c.folder, "log"), "-w", "-t", "60", "-o", options, "start"); err != nil {
-		return nil, errors.Join(fmt.Errorf("start PostgreSQL: %w", err), c.stop())
+	if err := c.start(ctx, "start", ""); err != nil {
+		return nil, errors.Join(err, c.stop())
 	}
 	c.url = "postgres:///postgres?" + url.Values{"host": {c.socket}, "user": {"postgres"}}.Encode()
 	return c, nil
+}
+
+// start starts our own server, or restarts it.
+func (c *cluster) start(ctx context.Context, how, more string) error {
+	options := "-c listen_addresses='' -c unix_socket_directories='" + c.socket + "' -c max_connections=300" + more
+	if err := c.run(ctx, "pg_ctl", "-D", c.folder, "-l", filepath.Join(c.folder, "log"), "-m", "fast", "-w", "-t", "60", "-o", options, how); err != nil {
+		return fmt.Errorf("%s PostgreSQL: %w", how, err)
+	}
+	return nil
+}
+
+// enlarge gives our own server the memory that one with many orders would be given.
+func (c *cluster) enlarge(ctx context.Context) error {
+	if c.folder == "" {
+		return nil
+	}
+	return c.start(ctx, "restart", sharedBuffers())
 }
 
 // sharedBuffers is the server's option for a quarter of the machine's memory, what
