@@ -29,7 +29,7 @@ var (
 	descWorking = prometheus.NewDesc("payoutd_gate_orders_under_way",
 		"Orders that this node is working on, by gate; on all nodes together at most the gate's concurrency.", []string{"gate"}, nil)
 	descShare = prometheus.NewDesc("payoutd_gate_share_orders",
-		"Orders that this node may work on at once, by gate: its part of the gate's concurrency, beside the other nodes. 0 when it cannot reach the database.",
+		"Orders that this node may work on at once, by gate: its part of the gate's concurrency, beside the other nodes. 0 when it cannot reach the database, and on some nodes of a gate with fewer calls than nodes.",
 		[]string{"gate"}, nil)
 	descCircuit = prometheus.NewDesc("payoutd_gate_circuit_state",
 		"Whether this node sends orders through a gate: 0 yes; 1 a few, to try it after a rest; 2 no, it rests because its rail does not answer.",

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// serverNow is PostgreSQL's clock, in microseconds since 1970.
+const serverNow = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
 // Clock tells what time it is at the database server; zero for SQLite, which
 // has no clock of its own.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
@@ -18,7 +21,7 @@ func (db *DB) clock(ctx context.Context, q querier) (time.Time, error) {
 	}
 	var at int64
 	err := readOne(ctx, q, func(r rows) error { return r.Scan(&at) },
-		"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT")
+		"SELECT "+serverNow)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the clock of the database: %w", err)
 	}

@@ -39,8 +39,8 @@ type GateRest struct {
 // now on, and what it may do there. The calls of all nodes together stay within each
 // gate's concurrency: a node gets an even part, as far as the others have given up
 // theirs. One that has not been heard of for its life, or that leaves a gate out, has
-// nothing left there; what it still does comes on top. On SQLite, which one process has for itself, there is no limit but
-// the gate's.
+// nothing left there; what it still does comes on top. On SQLite, which one process has
+// for itself, there is no limit but the gate's.
 func (db *DB) ShareGates(ctx context.Context, node int64, life time.Duration, parts []*GatePart) error {
 	if err := db.engine.shareGates(ctx, node, life, parts); err != nil {
 		return fmt.Errorf("share gates: %w", err)
@@ -81,8 +81,6 @@ const gateSharesLock = rotationLock + 2
 // The statements of shareGates. The clock is the server's: those of nodes may differ.
 // After a failover to a server whose clock is behind, what seems to live for long is gone too.
 const (
-	serverNow = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
-
 	dropShares = "DELETE FROM gate_shares WHERE expires_us <= " + serverNow + " OR expires_us > " + serverNow + ` + 2 * CAST($2 AS BIGINT)
 		OR node = $1 AND gate_id <> ALL ($3::bigint[])`
 
