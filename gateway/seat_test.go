@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,4 +89,39 @@ func TestOrderThatIsNotStoredGivesItsSeatBack(t *testing.T) {
 		}
 		h.awaitStage(h.pay("2", ""), payout.Approved)
 	})
+}
+
+// A rail that rested is tried with a new order also while questions about earlier ones are under
+// way: they say nothing of the next payment.
+func TestQuestionsDoNotStandInTheWayOfTries(t *testing.T) {
+	const failures = 5 // in a row that rest a gate; also how many are tried
+	var paid atomic.Int64
+	rail := &questionedRail{railFunc: &railFunc{}, answer: make(chan struct{})}
+	rail.pay = func(p processor.Payment) processor.Outcome {
+		if paid.Add(1) <= failures {
+			return processor.Lost(errors.New("no answer"))
+		}
+		return approve(p)
+	}
+	h := newHouse(t, storagetest.Open(t, storagetest.SQLite(t)), rail, gateway.Settings{PollFirst: time.Millisecond})
+	h.run()
+	t.Cleanup(func() { close(rail.answer) }) // before the workers are waited for
+	for range failures {
+		h.pay("1", "")
+	}
+	await(t, "questions about all of them", func() bool { return rail.asked.Load() == failures })
+	h.awaitStage(h.pay("2", ""), payout.Approved)
+}
+
+// A questionedRail answers questions when it is let, and counts them.
+type questionedRail struct {
+	*railFunc
+	asked  atomic.Int64
+	answer chan struct{}
+}
+
+func (r *questionedRail) Status(context.Context, processor.Payment) processor.Outcome {
+	r.asked.Add(1)
+	<-r.answer
+	return processor.Lost(errors.New("no answer"))
 }

@@ -20,6 +20,11 @@ import (
 // gauge reads a gauge of the gate "first".
 func (h *house) gauge(name string) float64 {
 	h.t.Helper()
+	return h.gaugeOf("first", name)
+}
+
+func (h *house) gaugeOf(gate, name string) float64 {
+	h.t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(h.Collector())
 	families, err := registry.Gather()
@@ -28,7 +33,7 @@ func (h *house) gauge(name string) float64 {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == name && len(m.GetLabel()) == 1 && m.GetLabel()[0].GetValue() == "first" {
+			if f.GetName() == name && len(m.GetLabel()) == 1 && m.GetLabel()[0].GetValue() == gate {
 				return m.GetGauge().GetValue()
 			}
 		}
@@ -101,6 +106,38 @@ func (r *countedRail) Payout(ctx context.Context, p processor.Payment) processor
 	r.paying.Add(1)
 	defer r.paying.Add(-1)
 	return r.railFunc.Payout(ctx, p)
+}
+
+// A node that stops, and still waits for a call, keeps that one; what it has nothing to do with
+// is the others' at once.
+func TestStoppingNodeKeepsOnlyItsCalls(t *testing.T) {
+	const concurrency = 8 // of the gates of setUpWorld
+	release := make(chan struct{})
+	rail := &railFunc{pay: func(p processor.Payment) processor.Outcome { <-release; return approve(p) }}
+	one := newHouse(t, storagetest.Open(t, storagetest.Postgres(t)), rail, gateway.Settings{})
+	two := moveIn(t, storagetest.Again(t, one.db), rail, gateway.Settings{})
+	stop := one.run()
+	await(t, "the first node's part", func() bool { return one.gauge(gaugeLimit) == concurrency })
+	one.pay("1", "")
+	await(t, "the call to be under way", func() bool { return one.gauge(gaugeUnderWay) == 1 })
+	two.run()
+	end := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(end) // before the workers are waited for
+	parts := func(first, second float64) func() bool {
+		return func() bool { return two.gauge(gaugeLimit) == first && two.gaugeOf("second", gaugeLimit) == second }
+	}
+	await(t, "even parts", parts(concurrency/2, concurrency/2))
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	await(t, "what the first node does not use", parts(concurrency-1, concurrency))
+	select {
+	case <-stopped:
+		t.Fatal("the first node has not waited for its call")
+	default:
+	}
+	end()
+	<-stopped
+	await(t, "all", parts(concurrency, concurrency))
 }
 
 // A node that has died keeps its part until it has not been heard of for its life.

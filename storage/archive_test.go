@@ -308,7 +308,7 @@ func TestArchiveHasEveryColumnOfEveryTableOfOrders(t *testing.T) {
 	// These stay: they are forgotten in their own time, or are no order's.
 	stay := append([]string{"nonces", "nonce_batches", "card_refs", "journal"}, smallTables...)
 	db := storagetest.Open(t, storagetest.SQLite(t))
-	tables, err := storage.Tables(t.Context(), db)
+	tables, err := storage.TableNames(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}

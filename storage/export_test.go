@@ -113,8 +113,8 @@ func BookRules() (rules []string) {
 	return append(rules, ruleSealed, ruleOwed)
 }
 
-// Tables lists the tables of a database.
-func Tables(ctx context.Context, db *DB) (names []string, err error) {
+// TableNames lists the tables of a database.
+func TableNames(ctx context.Context, db *DB) (names []string, err error) {
 	kind := ""
 	if _, ok := db.engine.(*sqliteEngine); ok {
 		kind = " WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

@@ -18,7 +18,7 @@ import (
 var migrationFiles embed.FS
 
 // Migrate brings the tables up to date and returns how many migrations it ran.
-// Nodes that start at once wait for each other.
+// Nodes that start at once wait for each other. Tables of a newer build are an error.
 func (db *DB) Migrate(ctx context.Context) (int, error) {
 	provider, closeDB, err := db.migrations()
 	if err != nil {
@@ -29,17 +29,43 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return len(results), fmt.Errorf("migrate: %w", err)
 	}
-	return len(results), nil
+	_, err = tablesOf(ctx, provider) // also those of a newer build that has migrated meanwhile
+	return len(results), err
 }
 
-// PendingMigrations tells whether Migrate has something to do.
-func (db *DB) PendingMigrations(ctx context.Context) (bool, error) {
+// Tables is how a database's tables stand to the build that opens it.
+type Tables int
+
+// What Tables there may be.
+const (
+	TablesMissing Tables = iota // a new database
+	TablesOlder                 // Migrate has something to do
+	TablesCurrent
+)
+
+// Tables tells how the tables stand to this build. Those of a newer build are an error.
+func (db *DB) Tables(ctx context.Context) (Tables, error) {
 	provider, closeDB, err := db.migrations()
 	if err != nil {
-		return false, fmt.Errorf("read migrations: %w", err)
+		return 0, fmt.Errorf("read migrations: %w", err)
 	}
 	defer closeDB()
-	return provider.HasPending(ctx)
+	return tablesOf(ctx, provider)
+}
+
+func tablesOf(ctx context.Context, provider *goose.Provider) (Tables, error) {
+	are, wanted, err := provider.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("read migrations: %w", err)
+	case are > wanted:
+		return 0, fmt.Errorf("the database is of a newer payoutd (its tables are number %d, this build's are %d): use that build, or a backup from before it", are, wanted)
+	case are == 0:
+		return TablesMissing, nil
+	case are < wanted:
+		return TablesOlder, nil
+	}
+	return TablesCurrent, nil
 }
 
 func (db *DB) migrations() (*goose.Provider, func(), error) {

@@ -127,7 +127,7 @@ func allowedScan(text string) bool {
 
 func growingTables(t *testing.T, db *storage.DB) []string {
 	t.Helper()
-	tables, err := storage.Tables(t.Context(), db)
+	tables, err := storage.TableNames(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -38,12 +37,7 @@ The SQLite database does not become smaller; new orders take the place of what w
 
 // Run archives.
 func (c archiveCmd) Run(ctx context.Context, t terminal) error {
-	return c.existing(ctx, func(db *storage.DB, v *vault.Vault) error {
-		if pending, err := db.PendingMigrations(ctx); err != nil {
-			return err
-		} else if pending {
-			return errors.New("the database is of an older payoutd: run payoutd migrate first")
-		}
+	return c.current(ctx, func(db *storage.DB, v *vault.Vault) error {
 		p := newProgress(t.out, "order ids looked at")
 		before := c.OlderThan.before(time.Now())
 		a := gateway.Archiving{DB: db, Vault: v, Folder: c.To, Before: before, Keep: c.Keep, Now: time.Now, Progress: p.show}

@@ -60,12 +60,7 @@ func (checkCmd) Help() string {
 // Run looks at the books.
 func (c checkCmd) Run(ctx context.Context, t terminal) error {
 	c.Database = cmp.Or(c.File, c.Database)
-	return c.existing(ctx, func(db *storage.DB, _ *vault.Vault) error {
-		if pending, err := db.PendingMigrations(ctx); err != nil {
-			return err
-		} else if pending {
-			return errors.New("the database is of an older payoutd: run payoutd migrate on a copy of it first")
-		}
+	return c.current(ctx, func(db *storage.DB, _ *vault.Vault) error {
 		p := newProgress(t.out, "orders checked")
 		findings := 0
 		found := func(f storage.Finding) {
@@ -144,4 +139,19 @@ func (s stored) existing(ctx context.Context, fn func(*storage.DB, *vault.Vault)
 		return err
 	}
 	return errors.Join(fn(db, v), db.Close())
+}
+
+// current is existing, of tables that are those of this build.
+func (s stored) current(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
+	return s.existing(ctx, func(db *storage.DB, v *vault.Vault) error {
+		switch tables, err := db.Tables(ctx); {
+		case err != nil:
+			return err
+		case tables == storage.TablesMissing:
+			return errors.New("the database has no tables: payoutd serve and payoutd migrate make them")
+		case tables == storage.TablesOlder:
+			return errOlder
+		}
+		return fn(db, v)
+	})
 }

@@ -157,17 +157,27 @@ func (s stored) key() vault.Source {
 	return vault.Source{File: s.KeyFile, Text: s.MasterKey, Command: s.KeyCommand}
 }
 
-// open opens the database with its tables up to date; the caller closes it.
+// open opens the database, a new one with its tables; the caller closes it. Older tables
+// are not migrated by the way: nodes of the former build may be serving.
 func (s stored) open(ctx context.Context) (*storage.DB, *vault.Vault, error) {
 	db, v, err := storage.OpenWithKey(ctx, s.Database, s.key())
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := db.Migrate(ctx); err != nil {
+	tables, err := db.Tables(ctx)
+	switch {
+	case err == nil && tables == storage.TablesMissing:
+		_, err = db.Migrate(ctx)
+	case err == nil && tables == storage.TablesOlder:
+		err = errOlder
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, v, nil
 }
+
+var errOlder = errors.New("the database is of an older payoutd: run payoutd migrate first, when all nodes are stopped; for a backup, on a copy of it")
 
 // with runs a function with the database open.
 func (s stored) with(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
