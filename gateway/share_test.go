@@ -108,9 +108,9 @@ func (r *countedRail) Payout(ctx context.Context, p processor.Payment) processor
 	return r.railFunc.Payout(ctx, p)
 }
 
-// A node that stops, and still waits for a call, keeps that one; what it has nothing to do with
-// is the others' at once.
-func TestStoppingNodeKeepsOnlyItsCalls(t *testing.T) {
+// A node that stops, and still waits for a call, shares that call's gate until it ends; where it
+// has nothing to do, all is the others' at once.
+func TestStoppingNodeLeavesGatesWhereItHasNothingToDo(t *testing.T) {
 	const concurrency = 8 // of the gates of setUpWorld
 	release := make(chan struct{})
 	rail := &railFunc{pay: func(p processor.Payment) processor.Outcome { <-release; return approve(p) }}
@@ -129,7 +129,7 @@ func TestStoppingNodeKeepsOnlyItsCalls(t *testing.T) {
 	await(t, "even parts", parts(concurrency/2, concurrency/2))
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); stop() }()
-	await(t, "what the first node does not use", parts(concurrency-1, concurrency))
+	await(t, "the gate that the first node does not use", parts(concurrency/2, concurrency))
 	select {
 	case <-stopped:
 		t.Fatal("the first node has not waited for its call")

@@ -53,12 +53,17 @@ type DB struct {
 	probeName string // of the row that Writable writes; nobody else's
 }
 
+// IsPostgres tells whether Open takes a database for a PostgreSQL's.
+func IsPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
 	pace := sqlitePace
-	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
+	if IsPostgres(database) {
 		e, err := openPostgres(ctx, database)
 		if err != nil {
 			return nil, err

@@ -40,6 +40,9 @@ type serveGatewayCmd struct {
 
 // Run serves the gateway until the process is told to stop.
 func (c serveGatewayCmd) Run(ctx context.Context) error {
+	if storage.IsPostgres(c.Database) {
+		server.Calm()
+	}
 	server.Tune()
 	ctx, cancel := untilOrphaned(ctx)
 	defer cancel()

@@ -30,7 +30,7 @@ An order goes when it was made and came to its end before that time, and its cal
 
 Of an archived order the database keeps one short row: its client_orderid never makes a second order, and its status still tells how it ended. A repeated request is refused with 318.
 
-An archive is a database like any other: "payoutd check FILE" and "payoutd order show ID --database FILE" read it. What was sealed stays sealed: an archive can be read only with the master key of its time, so keep that after a "payoutd vault rotate" (--keep-old, or a copy of the key file).
+An archive is a database like any other: "payoutd check FILE" and "payoutd order show ID --database FILE" read it; one of a former build after "payoutd migrate" on a copy. What was sealed stays sealed: an archive can be read only with the master key of its time, so keep that after a "payoutd vault rotate" (--keep-old, or a copy of the key file).
 
 The SQLite database does not become smaller; new orders take the place of what was moved. PostgreSQL's autovacuum does the same.`
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"payout"
+	"payout/server"
 	"payout/spec"
 	"payout/storage"
 	"payout/vault"
@@ -56,6 +57,7 @@ type cli struct {
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	calm     func() // server.Calm, where a command is the whole process
 }
 
 func (t terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
@@ -94,7 +96,7 @@ func wrongUsage(format string, args ...any) error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	code := run(ctx, os.Args[1:], terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, calm: server.Calm})
 	stop()
 	os.Exit(code)
 }
@@ -177,7 +179,7 @@ func (s stored) open(ctx context.Context) (*storage.DB, *vault.Vault, error) {
 	return db, v, nil
 }
 
-var errOlder = errors.New("the database is of an older payoutd: run payoutd migrate first, when all nodes are stopped; for a backup, on a copy of it")
+var errOlder = errors.New("the database is of an older payoutd: run payoutd migrate first, when all nodes are stopped; for a backup or an archive, on a copy of it")
 
 // with runs a function with the database open.
 func (s stored) with(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {

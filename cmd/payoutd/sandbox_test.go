@@ -122,7 +122,7 @@ func start(t *testing.T, args ...string) *running {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		code := run(ctx, args, terminal{strings.NewReader(""), in, r.err})
+		code := run(ctx, args, terminal{in: strings.NewReader(""), out: in, err: r.err})
 		_ = in.Close() // never fails
 		r.ended <- result{code: code, err: r.err.String()}
 	}()

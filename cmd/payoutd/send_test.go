@@ -306,7 +306,7 @@ func TestACommandOfTheTableAloneIsSentAndCompleted(t *testing.T) {
 	do := func(args ...string) result {
 		t.Helper()
 		var out, err strings.Builder
-		code := runAPI(t.Context(), args, terminal{strings.NewReader(""), &out, &err}, table)
+		code := runAPI(t.Context(), args, terminal{in: strings.NewReader(""), out: &out, err: &err}, table)
 		return result{code, out.String(), err.String()}
 	}
 	flags := []string{"--dry-run", "--url", b.url, "--private-key", b.file("TestMerchant.key"), "--control-key-file", b.file("TestMerchant.control"), "--example"}

@@ -70,6 +70,9 @@ func (c serveCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if t.calm != nil && storage.IsPostgres(c.Database) {
+		t.calm()
+	}
 	log := slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
 	server.Tune()
 	return server.Run(ctx, config, log, nil)

@@ -50,7 +50,7 @@ type result struct {
 // execute runs a command line in this process.
 func execute(ctx context.Context, stdin string, args ...string) result {
 	var out, err bytes.Buffer
-	code := run(ctx, args, terminal{strings.NewReader(stdin), &out, &err})
+	code := run(ctx, args, terminal{in: strings.NewReader(stdin), out: &out, err: &err})
 	return result{code, out.String(), err.String()}
 }
 
