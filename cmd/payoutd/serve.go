@@ -82,7 +82,7 @@ type migrateCmd struct{ stored }
 
 // Help tells when it is needed.
 func (migrateCmd) Help() string {
-	return `"payoutd serve" does the same when it starts, and other commands do not work on a database that waits for it. Stop all nodes of the former build first, and back up: there is no way back, and a build does not work on tables of a newer one.`
+	return `"payoutd serve" does the same when it starts, and other commands, but for backup, do not work on a database that waits for it. Stop all nodes of the former build first, and back up: there is no way back, and a build does not work on tables of a newer one.`
 }
 
 // Run migrates the database.
