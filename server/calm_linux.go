@@ -14,7 +14,7 @@ const (
 
 // Calm starts the program again, as the same process with the same arguments, unless it
 // was already, with a timer slack of a millisecond (prctl(2), PR_SET_TIMERSLACK): a sleep
-// may last that much longer. A program calls it before it does anything else, when its
+// may last that much longer. A program calls it before it opens anything, when its
 // database is PostgreSQL; for SQLite's commits, which wait a millisecond for each other,
 // it would be too much.
 //

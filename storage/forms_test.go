@@ -10,7 +10,6 @@ import (
 	"payout"
 	"payout/storage"
 	"payout/storage/storagetest"
-	"payout/vault"
 )
 
 // The hash of a form's token leads to its order, and to no other; a repeated
@@ -90,41 +89,30 @@ func TestReceiptLeadsToItsOrder(t *testing.T) {
 // The migration that rebuilds the table of orders keeps every order, its
 // uniqueness and its place in the queue.
 func TestOrdersOutliveTheMigrationToForms(t *testing.T) {
-	for engine, database := range map[string]func(testing.TB) string{"SQLite": storagetest.SQLite, "PostgreSQL": storagetest.Postgres} {
-		t.Run(engine, func(t *testing.T) {
-			v, err := vault.New()
-			if err != nil {
-				t.Fatal(err)
-			}
-			db, err := storage.Open(t.Context(), database(t), v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if err := storage.MigrateTo(t.Context(), db, 2); err != nil {
-				t.Fatal(err)
-			}
-			const row = `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type, client_orderid, repeat_no, currency, amount_minor,
-				params_sealed, receiver_mask, receiver_hash, stage, version, gate_position, gate_id, attempts, polls, error_code, error_message,
-				serial, remote_address, note, created_us, final_us, expires_us, due_us)
-				VALUES ($1, 1, 39915, 0, 'v4/payout', 'payout', $2, 0, 'USD', 1042, $3, 'm', $3, 'starting', 0, 0, 5, 0, 0, 0, '', 1, '', '', 1, 0, 0, 1)`
-			for id, name := range []string{1: "a", 2: "b"} {
-				if id > 0 {
-					if err := storage.Exec(db, row, int64(id), name, []byte{byte(id)}); err != nil {
-						t.Fatal(err)
-					}
+	eachWithoutTables(t, func(t *testing.T, db *storage.DB) {
+		if err := storage.MigrateTo(t.Context(), db, 2); err != nil {
+			t.Fatal(err)
+		}
+		const row = `INSERT INTO orders (id, party_id, endpoint_id, group_id, command, type, client_orderid, repeat_no, currency, amount_minor,
+			params_sealed, receiver_mask, receiver_hash, stage, version, gate_position, gate_id, attempts, polls, error_code, error_message,
+			serial, remote_address, note, created_us, final_us, expires_us, due_us)
+			VALUES ($1, 1, 39915, 0, 'v4/payout', 'payout', $2, 0, 'USD', 1042, $3, 'm', $3, 'starting', 0, 0, 5, 0, 0, 0, '', 1, '', '', 1, 0, 0, 1)`
+		for id, name := range []string{1: "a", 2: "b"} {
+			if id > 0 {
+				if err := storage.Exec(db, row, int64(id), name, []byte{byte(id)}); err != nil {
+					t.Fatal(err)
 				}
 			}
-			if n, err := db.Migrate(t.Context()); n < 1 || err != nil {
-				t.Fatal(n, err)
-			}
-			claimed, err := db.ClaimOrders(5, storage.AllDue, noon, 0, 10)
-			if err != nil || len(claimed) != 2 {
-				t.Errorf("%d orders claimed after the migration, %v", len(claimed), err)
-			}
-			if err := storage.Exec(db, row, int64(3), "a", []byte{3}); err == nil {
-				t.Error("client_orderid may occur twice after the migration")
-			}
-		})
-	}
+		}
+		if n, err := db.Migrate(t.Context()); n < 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		claimed, err := db.ClaimOrders(5, storage.AllDue, noon, 0, 10)
+		if err != nil || len(claimed) != 2 {
+			t.Errorf("%d orders claimed after the migration, %v", len(claimed), err)
+		}
+		if err := storage.Exec(db, row, int64(3), "a", []byte{3}); err == nil {
+			t.Error("client_orderid may occur twice after the migration")
+		}
+	})
 }
