@@ -162,3 +162,20 @@ func TestSlotsAreTakenUpToTheirMostUntilTheEnd(t *testing.T) {
 		t.Error("taken after the end")
 	}
 }
+
+func TestGoroutineOfASlotTakesTheNextOneUntilTheEnd(t *testing.T) {
+	s := newSlots()
+	s.take(2, 2)
+	var ran []string
+	ended := make(chan struct{})
+	go func() {
+		s.work(func() { ran = append(ran, "first") })
+		close(ended)
+	}()
+	s.next <- func() { ran = append(ran, "next") }
+	s.close()
+	<-ended
+	if !slices.Equal(ran, []string{"first", "next"}) || s.inUse() != 0 {
+		t.Errorf("ran %q; %d in use", ran, s.inUse())
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,13 +22,19 @@ const railTextMost = 255 // characters of a rail's text that are kept
 // UTF-8 without control characters, not long, and without the Receiver's data,
 // which some rails quote in their refusals.
 func presentable(o *payout.Order, outcome processor.Outcome) processor.Outcome {
-	hide := receiverHider(o)
+	hider := sync.OnceValue(func() *strings.Replacer { return receiverHider(o) })
+	hide := func(text string) string {
+		if text == "" {
+			return "" // as of nearly all payments
+		}
+		return clean(hider().Replace(printable(text)))
+	}
 	outcome.TxID, outcome.RRN, outcome.ApprovalCode = clean(outcome.TxID), clean(outcome.RRN), clean(outcome.ApprovalCode)
 	outcome.ECI = clean(outcome.ECI)
-	outcome.Text, outcome.Advice = clean(hide.Replace(printable(outcome.Text))), clean(hide.Replace(printable(outcome.Advice)))
+	outcome.Text, outcome.Advice = hide(outcome.Text), hide(outcome.Advice)
 	if outcome.Err != nil {
 		// The error itself could be printed with what it wraps.
-		outcome.Err = errors.New(clean(hide.Replace(printable(outcome.Err.Error()))))
+		outcome.Err = errors.New(hide(outcome.Err.Error()))
 	}
 	return outcome
 }

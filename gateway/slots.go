@@ -8,6 +8,7 @@ import (
 // slots are the goroutines of one worker: counted, limited, and waited for at the end.
 type slots struct {
 	freed   chan struct{} // signalled when one has ended
+	next    chan func()   // to goroutines that have done what they had to
 	running sync.WaitGroup
 	mu      sync.Mutex
 	n       int
@@ -15,7 +16,9 @@ type slots struct {
 	closed  bool
 }
 
-func newSlots() *slots { return &slots{freed: make(chan struct{}, 1), most: math.MaxInt} }
+func newSlots() *slots {
+	return &slots{freed: make(chan struct{}, 1), next: make(chan func()), most: math.MaxInt}
+}
 
 // lower lets at most so many slots be in use from now on, or as many as are, and tells
 // how many that is, how many are in use, and whether more can be.
@@ -72,12 +75,26 @@ func (s *slots) giveBack(n int) {
 	s.running.Add(-n)
 }
 
-// use runs a goroutine in a slot that was taken.
+// use runs fn in a slot that was taken: on a goroutine that has nothing to do, if there
+// is one, because a new one would have to make room on its stack again.
 func (s *slots) use(fn func()) {
-	go func() {
-		defer s.release()
-		fn()
-	}()
+	select {
+	case s.next <- fn:
+	default:
+		go s.work(fn)
+	}
+}
+
+// work runs what it is given until close.
+func (s *slots) work(fn func()) {
+	for more := true; more; fn, more = <-s.next {
+		s.run(fn)
+	}
+}
+
+func (s *slots) run(fn func()) {
+	defer s.release()
+	fn()
 }
 
 // release gives back a slot that was used, and tells who waits for one.
@@ -93,10 +110,11 @@ func (s *slots) tell() {
 	}
 }
 
-// close waits until every slot is free; none can be taken any more.
+// close waits until every slot is free; none can be taken any more. It is called once.
 func (s *slots) close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.running.Wait()
+	close(s.next)
 }

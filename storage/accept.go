@@ -70,7 +70,7 @@ func (db *DB) Accept(a Acceptance) (Accepted, error) {
 		return Accepted{}, fmt.Errorf("accept request: %w", err)
 	}
 	if o.move != nil && !o.result.NonceUsed {
-		o.result.MoveLost = !o.move.moved
+		o.result.MoveLost = o.move.lost
 	}
 	return o.result, nil
 }
@@ -152,7 +152,7 @@ func applyRequests(ctx context.Context, tx conn, accepts []*acceptOp) error {
 	var args [][]any
 	for _, a := range accepts {
 		r := a.Request
-		if r == nil || a.Order != nil || a.move != nil && !a.move.moved {
+		if r == nil || a.Order != nil || a.move != nil && a.move.lost {
 			continue
 		}
 		args = append(args, []any{int64(r.Serial), int64(r.PartyID), int64(r.EndpointID), int64(r.GroupID), r.Command,

@@ -66,12 +66,13 @@ type attemptOp struct {
 	payout.CallbackAttempt
 	state payout.CallbackState
 	dueAt time.Time
+	late  bool // another one was before it
 }
 
 // RecordAttempt stores a try to deliver a callback and what the callback is
 // from now on; dueAt is zero unless another try is owed.
 func (db *DB) RecordAttempt(a payout.CallbackAttempt, state payout.CallbackState, dueAt time.Time) error {
-	if err := db.commits.submit(&op{attempt: &attemptOp{a, state, dueAt}}); err != nil {
+	if err := db.commits.submit(&op{attempt: &attemptOp{CallbackAttempt: a, state: state, dueAt: dueAt}}); err != nil {
 		return fmt.Errorf("record callback attempt: %w", err)
 	}
 	return nil
@@ -84,14 +85,19 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	for i, a := range attempts {
 		changes[i] = []any{int64(a.CallbackID), int64(a.Attempt), string(a.state), us(a.dueAt)}
 	}
-	changed, err := tx.each(ctx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4, leased_us = 0 {{from rows}}
-		WHERE id = $1 AND attempts = $2 - 1 AND state = 'due'`, changes)
+	err := change(ctx, tx, `UPDATE callbacks SET attempts = $2, state = $3, due_us = $4, leased_us = 0 {{from hoped rows}}
+		WHERE id = $1 AND attempts = $2 - 1 AND state = 'due'`, changes,
+		func(changed []int64) {
+			for i, a := range attempts {
+				a.late = changed[i] == 0
+			}
+		})
 	if err != nil {
 		return fmt.Errorf("change callbacks: %w", err)
 	}
 	var inserts [][]any
-	for i, a := range attempts {
-		if changed[i] == 1 {
+	for _, a := range attempts {
+		if !a.late {
 			inserts = append(inserts, []any{int64(a.CallbackID), int64(a.Attempt), us(a.At), a.Duration.Microseconds(),
 				int64(a.HTTPStatus), a.Error})
 		}

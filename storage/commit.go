@@ -277,7 +277,7 @@ func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {
 	// Moves that belong to an accepted request (payout-pay) join the others.
 	for _, a := range accepted {
 		if a.move != nil {
-			a.move.moved = false
+			a.move.lost = false
 			moves = append(moves, a.move)
 		}
 	}
@@ -317,11 +317,12 @@ func sorted(batch []*op) (accepts []*acceptOp, moves []*moveOp, postpones []*pos
 			o.accept.result = Accepted{}
 			accepts = append(accepts, o.accept)
 		case o.move != nil:
-			o.move.moved = false
+			o.move.lost = false
 			moves = append(moves, o.move)
 		case o.postpone != nil:
 			postpones = append(postpones, o.postpone)
 		case o.attempt != nil:
+			o.attempt.late = false
 			attempts = append(attempts, o.attempt)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"payout"
 	"payout/storage"
 	"payout/storage/storagetest"
 )
@@ -53,6 +54,75 @@ func TestHopeInVainIsTriedAgainAndToldAsEver(t *testing.T) {
 				if n := len(must(db.OrdersByClientID(t.Context(), 1, fmt.Sprint("o", name, i), 2))); n != 1 && i%4 != 3 {
 					t.Errorf("%s, %d: %d orders", name, i, n)
 				}
+			}
+		}
+	}
+}
+
+// Moves and attempts share a transaction that hopes with others of their kind that come
+// too late, because they were made before or because their order is not there any more:
+// these store nothing, moves are told so, and the others are stored.
+func TestWhatComesTooLateIsLeftOutOfATransactionThatHopes(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	type kind struct {
+		what string
+		do   func(*payout.Order) (done bool)
+		rows func(*payout.Order) int // that it has stored
+	}
+	move := func(o *payout.Order) bool {
+		m := move(o, payout.Send, noon)
+		m.Opens = &payout.Transaction{OrderID: o.ID, Attempt: 1, GateID: 5, Reference: "r", Stage: payout.Sending, StartedAt: noon}
+		m.Callback = &payout.Callback{ID: payout.CallbackID(o.ID), OrderID: o.ID, Receiver: "example.com:443", URL: "https://example.com/", DueAt: noon}
+		moved, err := db.Move(m)
+		if err != nil {
+			t.Error(err)
+		}
+		return moved
+	}
+	attempt := func(o *payout.Order) bool {
+		err := db.RecordAttempt(payout.CallbackAttempt{CallbackID: payout.CallbackID(o.ID), Attempt: 1, At: noon, HTTPStatus: 200}, payout.CallbackDelivered, time.Time{})
+		if err != nil {
+			t.Error(err)
+		}
+		return true // nobody is told
+	}
+	var orders []*payout.Order
+	made := func(i int) bool { return i%8 == 3 }
+	gone := func(i int) bool { return i%8 == 7 }
+	for i := range 16 {
+		o := order(t, db, fmt.Sprint("o", i))
+		if orders = append(orders, o); !gone(i) {
+			accept(t, db, storage.Acceptance{Order: o, DueAt: noon, Unique: true})
+		}
+	}
+	for _, k := range []kind{
+		{"move", move, func(o *payout.Order) int { return len(must(db.History(t.Context(), o.ID))) }},
+		{"attempt", attempt, func(o *payout.Order) int {
+			_, attempts, err := db.Callbacks(t.Context(), o.ID)
+			return len(must(attempts, err))
+		}},
+	} {
+		for i, o := range orders {
+			if made(i) {
+				k.do(o)
+			}
+		}
+		storage.Hope(db)
+		var all sync.WaitGroup
+		for i, o := range orders {
+			all.Go(func() {
+				if done := k.do(o); k.what == "move" && done == (made(i) || gone(i)) {
+					t.Errorf("%s %d: done is %t", k.what, i, done)
+				}
+			})
+		}
+		all.Wait()
+		if !storage.HopedInVain(db) {
+			t.Errorf("%s: nobody has hoped", k.what)
+		}
+		for i, o := range orders {
+			if n := k.rows(o); (n == 0) != gone(i) || n > 1 {
+				t.Errorf("%s %d has stored %d rows", k.what, i, n)
 			}
 		}
 	}

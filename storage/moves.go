@@ -42,7 +42,7 @@ type moveOp struct {
 	Move
 	callbackURL []byte // sealed
 	params      []byte // of Receiver, sealed
-	moved       bool
+	lost        bool
 }
 
 // seal seals what the move stores, or seals it again.
@@ -82,7 +82,7 @@ func (db *DB) Move(m Move) (moved bool, err error) {
 	if err := db.commits.submit(&op{move: o}); err != nil {
 		return false, fmt.Errorf("move %s by %s: %w", place(m.OrderID), m.Event, err)
 	}
-	return o.moved, nil
+	return !o.lost, nil
 }
 
 func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
@@ -95,15 +95,20 @@ func applyMoves(ctx context.Context, tx conn, moves []*moveOp) error {
 		args[i] = []any{int64(m.OrderID), string(m.From), int64(m.Version), string(m.To), us(m.DueAt), final,
 			int64(m.GatePosition), int64(m.GateID), int64(m.Attempts), int64(m.ErrorCode), m.ErrorMessage}
 	}
-	moved, err := tx.each(ctx, `UPDATE orders SET stage = $4, version = version + 1, due_us = $5, final_us = $6,
-			gate_position = $7, gate_id = $8, attempts = $9, error_code = $10, error_message = $11, polls = 0 {{from rows}}
-		WHERE id = $1 AND stage = $2 AND version = $3`, args)
+	err := change(ctx, tx, `UPDATE orders SET stage = $4, version = version + 1, due_us = $5, final_us = $6,
+			gate_position = $7, gate_id = $8, attempts = $9, error_code = $10, error_message = $11, polls = 0 {{from hoped rows}}
+		WHERE id = $1 AND stage = $2 AND version = $3`, args,
+		func(moved []int64) {
+			for i, m := range moves {
+				m.lost = moved[i] == 0
+			}
+		})
 	if err != nil {
 		return fmt.Errorf("move orders: %w", err)
 	}
 	var history, opens, closes, callbacks, receivers, receipts [][]any
-	for i, m := range moves {
-		if m.moved = moved[i] == 1; !m.moved {
+	for _, m := range moves {
+		if m.lost {
 			continue
 		}
 		id := int64(m.OrderID)
@@ -185,7 +190,7 @@ func applyPostpones(ctx context.Context, tx conn, postpones []*postponeOp) error
 		args[i] = []any{int64(p.order.ID), int64(p.order.Version), us(p.dueAt), int64(p.polls)}
 	}
 	// The plus keeps PostgreSQL from walking through all due orders to find these.
-	_, err := tx.each(ctx, "UPDATE orders SET due_us = $3, polls = $4 {{from rows}} WHERE id = $1 AND version = $2 AND +due_us > 0", args)
+	err := tx.later(ctx, "UPDATE orders SET due_us = $3, polls = $4 {{from rows}} WHERE id = $1 AND version = $2 AND +due_us > 0", args, nil)
 	if err != nil {
 		return fmt.Errorf("postpone orders: %w", err)
 	}

@@ -29,16 +29,17 @@ type postgresEngine struct {
 // What PostgreSQL says when a transaction has hoped in vain.
 const (
 	uniqueViolation = "23505"
-	invalidText     = "22P02" // of hopedForKey
+	invalidText     = "22P02" // of hopedForKey and hopedForRows
 )
 
 // carefulFor is how many transactions do not hope after one that has hoped in vain: who
 // sends the same requests again and again costs one in a thousand.
 const carefulFor = 1000
 
-// errHopedInVain says that a row is there already, or another sealing key is wanted, in
-// a transaction that had hoped for neither: it is run again, and looks.
-var errHopedInVain = errors.New("a row is there already, or the sealing key has changed")
+// errHopedInVain says that a row is there already or is no longer as it was, or that
+// another sealing key is wanted, in a transaction that had hoped for none of it: it is run
+// again, and looks.
+var errHopedInVain = errors.New("a row is there already or is no longer as it was, or the sealing key has changed")
 
 func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	config, err := pgxpool.ParseConfig(dsn)
@@ -207,7 +208,7 @@ type postgresConn struct {
 	c       *pgxpool.Conn // nil when the transaction has ended
 	waiting *pgx.Batch    // what was not sent yet
 	begun   bool          // BEGIN was sent
-	hopes   bool          // rows that ON CONFLICT DO NOTHING would look for are hoped to be new, and the sealing key the same
+	hopes   bool          // see rowSet.hopeful; and the sealing key is hoped to be the same
 	hoped   bool          // some were sent, or the key
 	cancel  context.CancelFunc
 }

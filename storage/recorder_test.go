@@ -106,10 +106,15 @@ func (c recordedConn) noteEach(sql string, args [][]any) error {
 		return nil
 	}
 	arrays, types, err := columns(args)
-	if err == nil {
-		c.r.note(allRows(c.r.text(sql), types).text, arrays)
+	if err != nil {
+		return err
 	}
-	return err
+	set := allRows(c.r.text(sql), types)
+	c.r.note(set.text, arrays)
+	if set.hopeful != "" {
+		c.r.note(set.hopeful, arrays)
+	}
+	return nil
 }
 
 // A PlanStep is how a plan reads a table.

@@ -1,24 +1,27 @@
 package storage
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
-// A statement for many rows (conn.each) is written for one of them, with four
+// A statement for many rows (conn.each) is written for one of them, with five
 // words of its own:
 //
 //	INSERT INTO t (a, b, c) {{rows $1, $2, 0}} ON CONFLICT (a) DO NOTHING {{stored a = $1}}
 //	UPDATE t SET b = $2 {{from rows}} WHERE a = $1
+//	UPDATE t SET b = $2 {{from hoped rows}} WHERE a = $1 AND b = $3
 //	DELETE FROM t {{using rows}} WHERE a = $1
 //
 // SQLite runs it once for each row, but inserts several rows at a time. PostgreSQL
 // runs it once for all of them, given as arrays, which is several times faster
 // than as many statements, even in one round trip. {{stored}} names the columns by
-// which the rows that were stored are found again; without it nobody is told.
-var rowWords = regexp.MustCompile(`\{\{(rows|from rows|using rows|stored)(?: ([^}]*))?\}\}`)
+// which the rows that were stored are found again; without it nobody is told. Of
+// {{from hoped rows}} each is hoped to change one row of the table.
+var rowWords = regexp.MustCompile(`\{\{(rows|from rows|from hoped rows|using rows|stored)(?: ([^}]*))?\}\}`)
 
 // oneRow is the statement for one row.
 func oneRow(text string) string {
@@ -60,8 +63,8 @@ func unnamed(text string) string {
 // A rowSet is a statement for all rows at once.
 type rowSet struct {
 	text string
-	// hopeful is an INSERT that fails when one of its rows is there already; "" for
-	// statements that cannot, or do more.
+	// hopeful is an INSERT that fails when one of its rows is there already, or an UPDATE
+	// that fails when one of them changes none; "" for statements of which nothing is hoped.
 	hopeful string
 	// keys are the arguments, from 0, that tell which rows an INSERT has stored; an
 	// UPDATE or DELETE tells their numbers.
@@ -84,7 +87,7 @@ func allRows(text string, types []string) rowSet {
 	source := " FROM unnest(" + strings.Join(arrays, ", ") + ")"
 	column := func(s string) string { return argument.ReplaceAllString(s, "r.c$1") }
 	var b strings.Builder
-	end := 0
+	end, hoped := 0, false
 	for _, m := range rowWords.FindAllStringSubmatchIndex(text, -1) {
 		b.WriteString(column(text[end:m[0]]))
 		end = m[1]
@@ -92,12 +95,14 @@ func allRows(text string, types []string) rowSet {
 		if m[4] >= 0 {
 			rest = text[m[4]:m[5]]
 		}
-		switch text[m[2]:m[3]] {
+		switch word := text[m[2]:m[3]]; word {
 		case "rows":
 			b.WriteString("SELECT " + column(rest) + source + " AS r(" + strings.Join(names, ", ") + ")")
-		case "from rows", "using rows":
+		case "from rows", "from hoped rows", "using rows":
 			s.update = true
-			b.WriteString(strings.Replace(strings.TrimSpace(source), "FROM", strings.ToUpper(strings.TrimSuffix(text[m[2]:m[3]], " rows")), 1) + " WITH ORDINALITY AS r(" + strings.Join(names, ", ") + ", number)")
+			hoped = word == "from hoped rows"
+			from, _, _ := strings.Cut(word, " ")
+			b.WriteString(strings.Replace(strings.TrimSpace(source), "FROM", strings.ToUpper(from), 1) + " WITH ORDINALITY AS r(" + strings.Join(names, ", ") + ", number)")
 		case "stored":
 			var columns []string
 			for _, k := range storedKey.FindAllStringSubmatch(rest, -1) {
@@ -111,6 +116,9 @@ func allRows(text string, types []string) rowSet {
 		}
 	}
 	b.WriteString(column(text[end:]))
+	if hoped {
+		s.hopeful = fmt.Sprintf(hopedForRows, b.String(), arrays[0])
+	}
 	if s.update {
 		b.WriteString(" RETURNING r.number")
 	}
@@ -119,6 +127,23 @@ func allRows(text string, types []string) rowSet {
 		s.hopeful, _, _ = strings.Cut(doNothing.ReplaceAllString(s.text, ""), "RETURNING")
 	}
 	return s
+}
+
+// hopedForRows fails unless a statement changes as many rows as it is given: what is made a
+// number then is the text that the server's log shows.
+const hopedForRows = `WITH changed AS (%s RETURNING 1)
+	SELECT CAST(CASE WHEN count(*) = cardinality(%s) THEN '0' ELSE 'a row is no longer as it was' END AS BIGINT) FROM changed`
+
+// change runs an UPDATE of hoped rows; told hears which of them were changed. A
+// transaction that hopes does not wait for it, as with conn.flush.
+func change(ctx context.Context, tx conn, text string, args [][]any, told func(changed []int64)) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if err := tx.later(ctx, text, args, told); err != nil {
+		return err
+	}
+	return tx.flush(ctx)
 }
 
 // columns turns rows of arguments into one array for each argument, and names

@@ -1,6 +1,9 @@
 package storage
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestStatementForOneRowAndForAll(t *testing.T) {
 	for _, test := range []struct{ text, one, all string }{
@@ -13,6 +16,9 @@ func TestStatementForOneRowAndForAll(t *testing.T) {
 		{"UPDATE t SET b = $2, n = n + 1 {{from rows}} WHERE a = $1 AND b = 'x'",
 			"UPDATE t SET b = $2, n = n + 1  WHERE a = $1 AND b = 'x'",
 			"UPDATE t SET b = r.c2, n = n + 1 FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 AND b = 'x' RETURNING r.number"},
+		{"UPDATE t SET b = $2 {{from hoped rows}} WHERE a = $1",
+			"UPDATE t SET b = $2  WHERE a = $1",
+			"UPDATE t SET b = r.c2 FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 RETURNING r.number"},
 		{"DELETE FROM t {{using rows}} WHERE a = $1 AND b = $2",
 			"DELETE FROM t  WHERE a = $1 AND b = $2",
 			"DELETE FROM t USING unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 AND b = r.c2 RETURNING r.number"},
@@ -22,6 +28,21 @@ func TestStatementForOneRowAndForAll(t *testing.T) {
 		}
 		if got := allRows(test.text, []string{"bigint", "text"}).text; got != test.all {
 			t.Errorf("all rows:\n%s\nwant\n%s", got, test.all)
+		}
+	}
+}
+
+func TestHopefulStatementOfAllRows(t *testing.T) {
+	for text, want := range map[string]string{
+		"INSERT INTO t (a, b) {{rows $1, $2}} ON CONFLICT (a) DO NOTHING {{stored a = $1}}": "INSERT INTO t (a, b) SELECT r.c1, r.c2 FROM unnest($1::bigint[], $2::text[]) AS r(c1, c2)",
+		"UPDATE t SET b = $2 {{from hoped rows}} WHERE a = $1": "WITH changed AS (UPDATE t SET b = r.c2 FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS r(c1, c2, number) WHERE a = r.c1 RETURNING 1) " +
+			"SELECT CAST(CASE WHEN count(*) = cardinality($1::bigint[]) THEN '0' ELSE 'a row is no longer as it was' END AS BIGINT) FROM changed",
+		"INSERT INTO t (a, b) {{rows $1, $2}}":           "",
+		"UPDATE t SET b = $2 {{from rows}} WHERE a = $1": "",
+		"DELETE FROM t {{using rows}} WHERE a = $1":      "",
+	} {
+		if got := strings.Join(strings.Fields(allRows(text, []string{"bigint", "text"}).hopeful), " "); got != want {
+			t.Errorf("%s\nis\n%s\nwant\n%s", text, got, want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -164,9 +165,11 @@ func (b *book) run() {
 	}
 }
 
-// gather takes the jobs that are waiting already.
+// gather takes the jobs that are waiting when those who are about to send one have had
+// their turn: payments come in groups, and a commit costs as much as several rows.
 func (b *book) gather(first job) []job {
 	jobs := []job{first}
+	runtime.Gosched()
 	for len(jobs) < batchMost {
 		select {
 		case j := <-b.jobs:
