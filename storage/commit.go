@@ -251,9 +251,10 @@ func fresh(batch []*op) (n int) {
 }
 
 // apply writes a batch table by table, one statement for each however many callers
-// share the commit. A transaction that hopes goes to the database as a whole, if nothing
-// but new orders and nonces is in it: all are hoped to be new, and sealed under the key
-// that is wanted. One that does not hope sends the nonces first. Where there is nothing
+// share the commit. A transaction that hopes goes to the database as a whole, if no claim
+// is in it: nonces and orders are hoped to be new, moves and attempts to be in time, and
+// all to be sealed under the key that is wanted. One that does not hope sends the nonces
+// first, and waits for what became of each kind. Where there is nothing
 // but nonces of questions, they go together with the commit, which need not wait for the
 // disk: a question that is asked again after a crash is answered again, and does nothing.
 func (c *committer) apply(ctx context.Context, tx conn, batch []*op) error {

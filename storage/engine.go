@@ -66,7 +66,7 @@ type conn interface {
 	later(ctx context.Context, sql string, args [][]any, told func(affected []int64)) error
 	// flush waits for what was left for later, until told has been called. A transaction
 	// that hopes does not wait, since it is run again when it has hoped in vain: what told
-	// sets must mean at its zero value what is hoped for, that all rows are stored.
+	// sets must mean at its zero value what is hoped for: that all rows are stored or changed.
 	flush(context.Context) error
 	// holdKey keeps the sealing key as it is until the transaction ends, and reads
 	// it as it is then; changeKey waits for those who hold it. hopeForKey holds it as well,
