@@ -23,7 +23,7 @@ func Tune() {
 		go boundGarbage()
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.NumCPU() + moreProcs)
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + moreProcs) // of those that a container may use
 	}
 }
 

@@ -41,7 +41,7 @@ type writeQueue struct {
 	closed  bool
 	running int           // commits
 	under   int           // writes in them
-	callers int           // who is thought to write at this time, see take
+	callers int           // who is thought to write at this time, see take and ended
 	took    time.Duration // by a commit, as the last ones have shown; a longer one counts as the patience
 	wanted  int           // writes to wake for
 
@@ -49,9 +49,9 @@ type writeQueue struct {
 }
 
 // For each of those who write at this time a commit waits this part of the time that one
-// takes, 1/worth. Where they are many, waiting for them saves commits; where they are few,
-// who waits loses more than is won.
-const worth = 8
+// takes, 1/worth, and at most as long as worthMost take. Where they are many, waiting for them
+// saves commits; where they are few, who waits loses more than is won.
+const worth, worthMost = 6, 2
 
 // never is a number of writes that does not come.
 const never = math.MaxInt
@@ -100,10 +100,13 @@ func (q *writeQueue) close() {
 	q.wakeUp()
 }
 
-// ended says that the commit of a batch has ended, and how long it took.
+// ended says that the commit of a batch has ended, and how long it took. Those who have a
+// write in a commit or in the queue at this moment all write at this time: where the next
+// commit waited for fewer, it would leave the same ones behind again and again.
 func (q *writeQueue) ended(batch []*op, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.callers = min(max(q.callers, q.under+len(q.writes)), q.callersMost())
 	q.running--
 	q.under -= len(batch)
 	q.took = (3*q.took + min(took, q.pace.patience)) / 4
@@ -174,13 +177,17 @@ func (q *writeQueue) enough() (writes int, most time.Duration) {
 	if q.running > 0 {
 		return p.large, p.besideMost
 	}
-	return min(q.callers*p.share/100, p.large), min(p.patience, q.took*time.Duration(q.callers)/worth)
+	most = q.took * time.Duration(min(q.callers, worth*worthMost)) / worth
+	return min(q.callers*p.share/100, p.large), min(p.patience, most)
 }
+
+// callersMost is how many callers are counted: more than two large commits' make no difference.
+func (q *writeQueue) callersMost() int { return 2 * q.pace.large }
 
 // take begins a commit with the writes that have waited longest and were not withdrawn.
 // Those who have a write in a commit then are those who write at this time: when fewer are
 // seen, an eighth of them at each commit is taken for gone, since some are always on the
-// way. More than two large commits' are not counted.
+// way.
 func (q *writeQueue) take() []*op {
 	n := min(len(q.writes), batchMax)
 	batch := slices.Clone(q.writes[:n])
@@ -189,7 +196,7 @@ func (q *writeQueue) take() []*op {
 	if batch = slices.DeleteFunc(batch, func(o *op) bool { return !o.take() }); len(batch) > 0 {
 		q.running++
 		q.under += len(batch)
-		q.callers = min(max(q.under, q.callers*7/8), 2*q.pace.large)
+		q.callers = min(max(q.under, q.callers*7/8), q.callersMost())
 	}
 	return batch
 }

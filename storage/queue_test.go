@@ -60,16 +60,17 @@ func TestCommitWaitsForThoseWhoComeBack(t *testing.T) {
 	}
 }
 
-// For each of those who write at this time a commit that is alone waits an eighth of the
-// time that one takes: where commits are quick or callers few, who waits for others loses
-// more than he wins. One that was slow does not change that at once, and one that hung
-// counts as the patience.
+// For each of those who write at this time a commit that is alone waits a sixth of the
+// time that one takes, up to twice that time: where commits are quick or callers few, who
+// waits for others loses more than he wins. One that was slow does not change that at once,
+// and one that hung counts as the patience.
 func TestCommitWaitsLongerForMoreCallers(t *testing.T) {
 	const ms = time.Millisecond
 	for _, test := range []struct {
 		callers    int
 		last, want time.Duration
-	}{{2, 100 * ms, 25 * ms}, {8, 100 * ms, 100 * ms}, {16, 100 * ms, 200 * ms}, {16, 180 * ms, 240 * ms}, {16, time.Hour, 650 * ms}} {
+	}{{2, 100 * ms, 33 * ms}, {6, 100 * ms, 100 * ms}, {11, 100 * ms, 183 * ms}, {12, 100 * ms, 200 * ms}, {16, 100 * ms, 200 * ms},
+		{16, 180 * ms, 240 * ms}, {16, time.Hour, 650 * ms}} {
 		synctest.Test(t, func(t *testing.T) {
 			q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 0, 0)
 			q.took = 0
@@ -188,6 +189,40 @@ func TestThoseWhoWriteAreCounted(t *testing.T) {
 			t.Errorf("one who is alone: %d writes after %s, want one at once", len(batch), took)
 		}
 	})
+}
+
+// Those who waited while a commit ran write at the same time as those who were in it: the
+// next commit waits for both, and they share commits from then on.
+func TestThoseWhoWaitedAreCounted(t *testing.T) {
+	for _, test := range []struct {
+		what              string
+		waited, come      int
+		callers, together int
+		took              time.Duration
+	}{
+		{what: "all who were left behind", waited: 3, come: 5, callers: 8, together: 8},
+		{what: "one has gone", waited: 3, come: 4, callers: 8, together: 7, took: time.Second},
+		{what: "nobody was", come: 5, callers: 5, together: 5},
+		{what: "more than two large commits", waited: 40, callers: 40, together: 40},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 5, 0)
+			batch := q.next()
+			for range test.waited {
+				q.add(new(op), false)
+			}
+			q.ended(batch, time.Hour)
+			if q.callers != test.callers {
+				t.Errorf("%s: %d callers, want %d", test.what, q.callers, test.callers)
+			}
+			for range test.come {
+				q.add(new(op), false)
+			}
+			if batch, took := began(q); len(batch) != test.together || took != test.took {
+				t.Errorf("%s: %d writes after %s, want %d after %s", test.what, len(batch), took, test.together, test.took)
+			}
+		})
+	}
 }
 
 // When nobody has come for as long as a commit waits, those who wrote have gone: the next
