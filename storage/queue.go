@@ -11,6 +11,7 @@ import (
 type pace struct {
 	atOnce   int           // commits
 	share    int           // of those who write at this time, in percent, that one alone waits for
+	behind   bool          // who waits when a commit ends is among them, see ended
 	patience time.Duration // longest wait for them, see worth
 	// A commit of so many writes is large enough to wait for no more and, where several run
 	// at once, to begin beside another one: nodes that have few callers each share a server
@@ -20,11 +21,12 @@ type pace struct {
 	besideMost time.Duration
 }
 
-// The paces of the engines. SQLite has one writer. On PostgreSQL a second commit keeps
-// the server busy while the first one waits for its disk.
+// The paces of the engines. SQLite has one writer, whose commits are cheap: it is slower
+// when it waits for those who were left behind. On PostgreSQL a second commit keeps the
+// server busy while the first one waits for its disk.
 var (
 	sqlitePace   = pace{atOnce: 1, share: 75, patience: time.Millisecond, large: 32}
-	postgresPace = pace{atOnce: 2, share: 100, patience: 12 * time.Millisecond, large: 32, besideMost: 20 * time.Millisecond}
+	postgresPace = pace{atOnce: 2, share: 100, behind: true, patience: 12 * time.Millisecond, large: 32, besideMost: 20 * time.Millisecond}
 )
 
 // A writeQueue is what waits for a commit. It wakes who begins commits only when there
@@ -101,12 +103,14 @@ func (q *writeQueue) close() {
 }
 
 // ended says that the commit of a batch has ended, and how long it took. Those who have a
-// write in a commit or in the queue at this moment all write at this time: where the next
-// commit waited for fewer, it would leave the same ones behind again and again.
+// write in a commit or in the queue at this moment all write at this time: when the next
+// commit waits for fewer, it leaves the same ones behind again and again.
 func (q *writeQueue) ended(batch []*op, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.callers = min(max(q.callers, q.under+len(q.writes)), q.callersMost())
+	if q.pace.behind {
+		q.callers = min(max(q.callers, q.under+len(q.writes)), q.callersMost())
+	}
 	q.running--
 	q.under -= len(batch)
 	q.took = (3*q.took + min(took, q.pace.patience)) / 4

@@ -192,21 +192,25 @@ func TestThoseWhoWriteAreCounted(t *testing.T) {
 }
 
 // Those who waited while a commit ran write at the same time as those who were in it: the
-// next commit waits for both, and they share commits from then on.
+// next commit waits for both, and they share commits from then on. Where they are not
+// waited for, they go first.
 func TestThoseWhoWaitedAreCounted(t *testing.T) {
 	for _, test := range []struct {
 		what              string
+		behind            bool
 		waited, come      int
 		callers, together int
 		took              time.Duration
 	}{
-		{what: "all who were left behind", waited: 3, come: 5, callers: 8, together: 8},
-		{what: "one has gone", waited: 3, come: 4, callers: 8, together: 7, took: time.Second},
-		{what: "nobody was", come: 5, callers: 5, together: 5},
-		{what: "more than two large commits", waited: 40, callers: 40, together: 40},
+		{what: "all who were left behind", behind: true, waited: 3, come: 5, callers: 8, together: 8},
+		{what: "one has gone", behind: true, waited: 3, come: 4, callers: 8, together: 7, took: time.Second},
+		{what: "nobody was", behind: true, come: 5, callers: 5, together: 5},
+		{what: "more than two large commits", behind: true, waited: 40, callers: 40, together: 40},
+		{what: "not waited for", waited: 3, come: 5, callers: 5, together: 8},
+		{what: "not waited for, and some are late", waited: 5, callers: 5, together: 5},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			q := queued(pace{atOnce: 1, share: 100, patience: time.Second, large: 20}, 5, 0)
+			q := queued(pace{atOnce: 1, share: 100, behind: test.behind, patience: time.Second, large: 20}, 5, 0)
 			batch := q.next()
 			for range test.waited {
 				q.add(new(op), false)
