@@ -45,6 +45,13 @@ func (c *Call) UseNonce(nonce string, timestamp time.Time, window time.Duration)
 	c.nonce = &storage.Nonce{PartyID: c.Party.ID, Timestamp: timestamp.Unix(), Hash: sum[:16], Expires: expires}
 }
 
+// outlived reports whether the timestamp's window has passed since the call came: its node
+// was stopped, or its machine. The nonce may be forgotten soon, or is, and then no longer tells
+// whether another node has done what the call asks for.
+func (c *Call) outlived(now time.Time) bool {
+	return c.nonce != nil && now.After(c.nonce.Expires.Add(-nonceMargin))
+}
+
 // request is the call as it is remembered.
 func (c *Call) request(clientOrderID string, order payout.OrderID) *payout.Request {
 	return &payout.Request{Serial: c.Serial, PartyID: c.Party.ID, EndpointID: c.EndpointID, GroupID: c.GroupID,
@@ -55,6 +62,9 @@ func (c *Call) request(clientOrderID string, order payout.OrderID) *payout.Reque
 // accept stores what a call does, together with its nonce. After it, the call
 // has no nonce left to store.
 func (g *Gateway) accept(c *Call, a storage.Acceptance) (storage.Accepted, error) {
+	if c.outlived(g.Now()) {
+		return storage.Accepted{}, fmt.Errorf("%w: the request stood still for longer than its nonce is kept", storage.ErrBusy)
+	}
 	a.Now, a.Nonce = c.Now, c.nonce
 	accepted, err := g.DB.Accept(a)
 	if errors.Is(err, storage.ErrUnknown) && a.NonceAlone() {

@@ -26,8 +26,9 @@ import (
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
 
-// ErrBusy says that the queue of writes is full. Nothing was stored.
-var ErrBusy = errors.New("too many writes are waiting")
+// ErrBusy says that a request was too late, most often because too many writes are
+// waiting. Nothing was stored.
+var ErrBusy = errors.New("too much is under way")
 
 // ErrUnavailable says that the database took no write, or did not answer a
 // question. Nothing was stored.

@@ -42,6 +42,11 @@ func Sicken(db *DB) (cut func(n int, stored bool)) {
 // LimitEnd sets how long a new request may wait for the end of its commit.
 func LimitEnd(db *DB, most time.Duration) { db.commits.endMost.Store(int64(most)) }
 
+// LimitTransaction sets how long a write transaction on PostgreSQL may take.
+func LimitTransaction(db *DB, most time.Duration) {
+	db.engine.(*postgresEngine).most.Store(int64(most))
+}
+
 // Lock holds a table's locks until the function is called, for the tests.
 func Lock(t *testing.T, db *DB, table string) (func(), error) {
 	t.Helper()

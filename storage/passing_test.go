@@ -1,14 +1,9 @@
 package storage_test
 
 import (
-	"context"
 	"errors"
-	"os"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"payout/storage"
 	"payout/storage/storagetest"
@@ -19,13 +14,7 @@ import (
 func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
 	url := storagetest.Postgres(t)
 	db := storagetest.Open(t, url+"&lock_timeout=200ms")
-	before, _, _ := strings.Cut(url, "?")
-	other, err := pgx.Connect(t.Context(), strings.Replace(os.Getenv("PAYOUTD_TEST_POSTGRES"), "/postgres?", before[strings.LastIndexByte(before, '/'):]+"?", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close(context.Background())
-	tx, err := other.Begin(t.Context())
+	tx, err := session(t, url).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,28 +43,15 @@ func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
 func TestPostgresThatHangsInACommitIsUnknownAtLast(t *testing.T) {
 	url := storagetest.Postgres(t)
 	db := storagetest.Open(t, url+"&lock_timeout=60s")
-	// What is deferred is done by COMMIT itself.
-	for _, statement := range []string{
-		"CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'",
-		"CREATE CONSTRAINT TRIGGER hang AFTER INSERT ON nonces DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hang()",
-	} {
-		if err := storage.Exec(db, statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before, _, _ := strings.Cut(url, "?")
-	other, err := pgx.Connect(t.Context(), strings.Replace(os.Getenv("PAYOUTD_TEST_POSTGRES"), "/postgres?", before[strings.LastIndexByte(before, '/'):]+"?", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close(context.Background())
+	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
+	other := session(t, url)
 	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
 		t.Fatal(err)
 	}
-	nonce := storage.Acceptance{Now: time.Now(), Nonce: &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte("a"), Expires: time.Now().Add(time.Hour)}}
+	nonce := nonceOf("a")
 	db.LimitWait(time.Millisecond)
 	storage.LimitEnd(db, 100*time.Millisecond)
-	err = storage.ErrBusy
+	err := storage.ErrBusy
 	for errors.Is(err, storage.ErrBusy) { // its commit had not begun
 		_, err = db.Accept(nonce)
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type postgresEngine struct {
 	sets  sync.Map // text for one row to its rowSet
 
 	careful atomic.Int64 // transactions that will not hope
+	most    atomic.Int64 // nanoseconds for a write transaction
 }
 
 // What PostgreSQL says when a transaction has hoped in vain.
@@ -67,6 +69,7 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if err := commitSafely(config.ConnConfig.RuntimeParams); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { watchEnding(c); return nil }
 	// One that died in the pool must not be taken: when all of a transaction is sent at
 	// once, nobody can tell whether the connection was dead before.
 	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
@@ -76,7 +79,9 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &postgresEngine{pool: pool}, nil
+	e := &postgresEngine{pool: pool}
+	e.most.Store(int64(transactionMost))
+	return e, nil
 }
 
 // commitSafely has the server answer a commit only when it is on disk, on its
@@ -134,7 +139,7 @@ const readMost = 15 * time.Second // longest time for a read
 
 // begin sends nothing: BEGIN goes with the first statement.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), transactionMost)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(e.most.Load()))
 	c, err := e.pool.Acquire(ctx)
 	if err != nil {
 		cancel()
@@ -142,7 +147,7 @@ func (e *postgresEngine) begin() (conn, context.Context, error) {
 	}
 	waiting := new(pgx.Batch)
 	waiting.Queue("BEGIN")
-	return &postgresConn{e: e, c: c, waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
+	return &postgresConn{e: e, c: c, ending: endingOf(c), waiting: waiting, hopes: e.hopes(), cancel: cancel}, ctx, nil
 }
 
 // hopes tells whether a transaction that begins may hope.
@@ -156,14 +161,23 @@ func (e *postgresEngine) hopes() bool {
 
 // refused is true of what the server itself said, and of a commit that it
 // turned into a rollback. A server that is going down may say so after it has
-// committed. What the library says of a lost connection is no proof, not even
+// committed, and one whose disk has failed a commit panics: the commit may be in its log,
+// and there when it is up again. What the library says of a lost connection is no proof, not even
 // pgconn.SafeToRetry: it has said so ("conn closed") of commits that were stored.
 func (e *postgresEngine) refused(err error) bool {
 	var said *pgconn.PgError
 	if errors.As(err, &said) {
-		return !strings.HasPrefix(said.Code, "57P") && !strings.HasPrefix(said.Code, "08")
+		return !lastWords(said) && !strings.HasPrefix(said.Code, "57P") && !strings.HasPrefix(said.Code, "08")
 	}
 	return errors.Is(err, pgx.ErrTxCommitRollback)
+}
+
+// lastWords reports whether a session has ended with what the server said, in the middle
+// of something; one that had been idle in its transaction has committed nothing.
+func lastWords(said *pgconn.PgError) bool {
+	const idleInTransaction = "25P03"
+	severity := cmp.Or(said.SeverityUnlocalized, said.Severity)
+	return severity == "PANIC" || severity == "FATAL" && said.Code != idleInTransaction
 }
 
 // again is true of serialization failures and deadlocks (PostgreSQL's class 40), and
@@ -174,10 +188,15 @@ func (e *postgresEngine) again(err error) bool {
 }
 
 // passes is true of what stands in the way for a while: other transactions, locks
-// (55P03), and a server short of something (class 53).
+// (55P03), a server short of something (class 53), one that takes no writes, because it
+// is a standby or its disk is full (25006), one whose disk failed a read or a write
+// (58030), and somebody who has cancelled the statement (57014).
 func (e *postgresEngine) passes(err error) bool {
+	if e.again(err) {
+		return true
+	}
 	var said *pgconn.PgError
-	return e.again(err) || errors.As(err, &said) && (said.Code == "55P03" || strings.HasPrefix(said.Code, "53"))
+	return errors.As(err, &said) && (slices.Contains([]string{"55P03", "25006", "58030", "57014"}, said.Code) || strings.HasPrefix(said.Code, "53"))
 }
 
 func (e *postgresEngine) text(sql string) string {
@@ -206,10 +225,11 @@ func (e *postgresEngine) forgetNonces(time.Time) {}
 type postgresConn struct {
 	e       *postgresEngine
 	c       *pgxpool.Conn // nil when the transaction has ended
-	waiting *pgx.Batch    // what was not sent yet
-	begun   bool          // BEGIN was sent
-	hopes   bool          // see rowSet.hopeful; and the sealing key is hoped to be the same
-	hoped   bool          // some were sent, or the key
+	ending  *ending
+	waiting *pgx.Batch // what was not sent yet
+	begun   bool       // BEGIN was sent
+	hopes   bool       // see rowSet.hopeful; and the sealing key is hoped to be the same
+	hoped   bool       // some were sent, or the key
 	cancel  context.CancelFunc
 }
 
@@ -420,10 +440,19 @@ func (c *postgresConn) commit(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err := c.send(ctx); err != nil {
+	c.ending.asked(true)
+	err := c.send(ctx)
+	var warning *pgconn.Notice
+	if !c.c.Conn().IsClosed() { // else the library is about to cancel what runs there
+		warning = c.ending.asked(false)
+	}
+	if err != nil {
 		return err
 	}
 	c.end()
+	if warning != nil {
+		return fmt.Errorf("%w: %s", errUnreplicated, warning.Message)
+	}
 	return nil
 }
 
@@ -480,7 +509,7 @@ func unread(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled): // the caller has gone
 		return err
-	case errors.As(err, &said) && !errors.As(err, &unconnected) && !strings.HasPrefix(said.Code, "57P"):
+	case errors.As(err, &said) && !errors.As(err, &unconnected) && !lastWords(said) && !strings.HasPrefix(said.Code, "57P"):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -17,8 +17,9 @@ type closed struct{}
 func (closed) Error() string     { return "conn closed" }
 func (closed) SafeToRetry() bool { return true }
 
-// A commit counts as refused only if the server has said so: a refused batch is
-// tried again, and what was stored after all would then be refused for its nonce.
+// A commit counts as refused only if the server has said so and lives on: a refused batch is
+// tried again, and what was stored after all would then be refused for its nonce. A server
+// that panics, because its disk has failed the log, may find the commit there when it is up again.
 func TestLostConnectionIsNoRefusal(t *testing.T) {
 	if !pgconn.SafeToRetry(closed{}) {
 		t.Fatal("the library does not call it safe")
@@ -29,6 +30,9 @@ func TestLostConnectionIsNoRefusal(t *testing.T) {
 	}{
 		{closed{}, false}, {errors.New("unexpected EOF"), false}, {pgx.ErrTxClosed, false},
 		{&pgconn.PgError{Code: "57P01"}, false}, {&pgconn.PgError{Code: "08006"}, false},
+		{&pgconn.PgError{Severity: "PANIC", Code: "58030"}, false}, {&pgconn.PgError{SeverityUnlocalized: "PANIC", Severity: "PANIK", Code: "53100"}, false},
+		{&pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "XX000"}, false}, {&pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "25P03"}, true},
+		{&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "58030"}, true}, {&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "53100"}, true},
 		{pgx.ErrTxCommitRollback, true}, {&pgconn.PgError{Code: "23505"}, true}, {&pgconn.PgError{Code: "55P03"}, true}, {&pgconn.PgError{Code: "40001"}, true},
 	} {
 		if got := storage.Refused(tt.err); got != tt.want {

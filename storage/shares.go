@@ -120,6 +120,7 @@ func (e *postgresEngine) shareGates(ctx context.Context, node int64, life time.D
 		}
 	}
 	batch := new(pgx.Batch)
+	batch.Queue("SELECT set_config('synchronous_commit', 'off', true)") // all nodes wait for the lock, and nothing of it is worth keeping
 	batch.Queue("SELECT pg_advisory_xact_lock($1)", int64(gateSharesLock))
 	batch.Queue(dropShares, node, life.Microseconds(), gates)
 	batch.Queue(takeShares, node, life.Microseconds(), gates, concurrencies, underWay, keeps)
