@@ -583,9 +583,10 @@ func TestDemoWhoseKeyIsLostMakesAnother(t *testing.T) {
 func TestReadmeSetUpWorks(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	check(t, err)
-	_, section, found := strings.Cut(string(text), "## Set it up for real\n\n```\n")
+	_, section, found := strings.Cut(string(text), "\n## Set it up for real\n")
+	_, section, opened := strings.Cut(section, "\n```\n")
 	block, _, closed := strings.Cut(section, "\n```\n")
-	if !found || !closed {
+	if !found || !opened || !closed {
 		t.Fatal("README.md has no block of commands under \"Set it up for real\"")
 	}
 	t.Chdir(t.TempDir())
