@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,15 @@ var (
 	descOrdersAge = prometheus.NewDesc("payoutd_orders_oldest_due_age_seconds",
 		"For how long the order that waits longest for a worker has been due, by gate; 0 when none waits. What a gate that is switched off does not send does not count.",
 		[]string{"gate"}, nil)
+	descOrdersDue = prometheus.NewDesc("payoutd_orders_due",
+		fmt.Sprintf("Orders that wait for a worker, by gate, at most %d. What a gate that is switched off does not send does not count.", storage.CountMost),
+		[]string{"gate"}, nil)
+	descDoubtfulAge = prometheus.NewDesc("payoutd_orders_oldest_doubtful_age_seconds",
+		fmt.Sprintf("For how long the order has been doubtful that has been so for longest, by gate; 0 when none is. Looked for among the %d orders that its rail is asked about next: "+
+			"while a gate has more, one that stays doubtful is seen now and then.", storage.CountMost),
+		[]string{"gate"}, nil)
+	descCallbacksDue = prometheus.NewDesc("payoutd_callbacks_due",
+		fmt.Sprintf("Callbacks that wait for their delivery, at most %d.", storage.CountMost), nil, nil)
 	descCallbacksAge = prometheus.NewDesc("payoutd_callbacks_oldest_due_age_seconds",
 		"For how long the callback that waits longest for its delivery has been due; 0 when none waits.", nil, nil)
 	descDelivering = prometheus.NewDesc("payoutd_callbacks_under_way",
@@ -47,7 +57,8 @@ func (g *Gateway) Collector() prometheus.Collector { return collector{g} }
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descOrders, descOrdersAge, descCallbacksAge, descDelivering, descWorking, descShare, descCircuit, descJournal} {
+	for _, d := range []*prometheus.Desc{descOrders, descOrdersDue, descOrdersAge, descDoubtfulAge, descCallbacksDue, descCallbacksAge,
+		descDelivering, descWorking, descShare, descCircuit, descJournal} {
 		out <- d
 	}
 }
@@ -70,21 +81,13 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readMetricsMost)
 	defer cancel()
-	age := func(due time.Time) float64 {
-		if due.IsZero() {
-			return 0
-		}
-		return max(0, now.Sub(due).Seconds())
+	if c.collectCallbacks(ctx, now, gauge) != nil {
+		return
 	}
-	if due, err := g.DB.NextCallbackDue(ctx); err == nil {
-		gauge(descCallbacksAge, age(due))
-	}
-	for id, gate := range gates {
-		due, err := g.DB.NextDue(ctx, id, storage.Which(!gate.Enabled))
-		if err != nil {
+	for _, gate := range gates {
+		if c.collectOrders(ctx, now, gate, gauge) != nil {
 			return
 		}
-		gauge(descOrdersAge, age(due), gate.Name)
 	}
 	counts, err := g.DB.CountByStage(ctx)
 	if err != nil {
@@ -95,4 +98,48 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 			gauge(descOrders, float64(counts[row.Stage]), string(row.Stage))
 		}
 	}
+}
+
+// collectCallbacks tells which callbacks are due.
+func (c collector) collectCallbacks(ctx context.Context, now time.Time, gauge func(*prometheus.Desc, float64, ...string)) error {
+	due, err := c.g.DB.NextCallbackDue(ctx)
+	if err != nil {
+		return err
+	}
+	gauge(descCallbacksAge, age(now, due))
+	n, err := c.g.DB.CountCallbacksDue(ctx, now)
+	if err != nil {
+		return err
+	}
+	gauge(descCallbacksDue, float64(n))
+	return nil
+}
+
+// collectOrders tells which orders of a gate are due, and which are doubtful.
+func (c collector) collectOrders(ctx context.Context, now time.Time, gate *payout.Gate, gauge func(*prometheus.Desc, float64, ...string)) error {
+	which := storage.Which(!gate.Enabled)
+	due, err := c.g.DB.NextDue(ctx, gate.ID, which)
+	if err != nil {
+		return err
+	}
+	gauge(descOrdersAge, age(now, due), gate.Name)
+	n, err := c.g.DB.CountDue(ctx, gate.ID, which, now)
+	if err != nil {
+		return err
+	}
+	gauge(descOrdersDue, float64(n), gate.Name)
+	since, err := c.g.DB.DoubtfulSince(ctx, gate.ID)
+	if err != nil {
+		return err
+	}
+	gauge(descDoubtfulAge, age(now, since), gate.Name)
+	return nil
+}
+
+// age is how long ago a time was; 0 when there is none, or it is still to come.
+func age(now, at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(at).Seconds())
 }

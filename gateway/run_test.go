@@ -263,3 +263,48 @@ func TestSwitchedOffGateSeesThroughWhatWasSentAndLetsTheRestWait(t *testing.T) {
 	turn(true)
 	h.awaitStage(waits, payout.Approved)
 }
+
+// A gate whose concurrency is changed while its worker runs allows as many calls at once
+// as it says now, no fewer and no more.
+func TestTheConcurrencyOfAGateIsFollowedWhileOrdersArePaid(t *testing.T) {
+	const before, after = 8, 3 // of the gates of setUpWorld, and then
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		release := make(chan struct{})
+		rail := &railFunc{pay: func(p processor.Payment) processor.Outcome { <-release; return approve(p) }}
+		h := newHouse(t, db, rail, gateway.Settings{ReloadEvery: 10 * time.Millisecond})
+		h.run()
+		end := sync.OnceFunc(func() { close(release) })
+		t.Cleanup(end) // before the workers are waited for
+		set := func(concurrency int) {
+			t.Helper()
+			err := db.Transact(t.Context(), time.Now(), func(tx *storage.Tx) error { return tx.SetGate(1, concurrency, "") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the new concurrency", func() bool { return h.Directory().Gates[1].Concurrency == concurrency })
+			await(t, "the worker's limit", func() bool { return h.gauge(gaugeLimit) == float64(concurrency) })
+		}
+		await(t, "the worker's first limit", func() bool { return h.gauge(gaugeLimit) == before })
+		set(after)
+		var last payout.OrderID
+		for range 2 * before {
+			last = h.pay("1", "")
+		}
+		await(t, "as many calls as are allowed now", func() bool { return h.gauge(gaugeUnderWay) == after })
+		most := func() int {
+			rail.mu.Lock()
+			defer rail.mu.Unlock()
+			return rail.most
+		}
+		if n := most(); n > after {
+			t.Errorf("%d payments at once on a gate of %d", n, after)
+		}
+		set(before)
+		await(t, "as many as before", func() bool { return h.gauge(gaugeUnderWay) == before })
+		end()
+		h.awaitStage(last, payout.Approved)
+		if n := most(); n > before {
+			t.Errorf("%d payments at once on a gate of %d", n, before)
+		}
+	})
+}

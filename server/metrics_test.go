@@ -143,7 +143,7 @@ var deeds = []struct {
 		{`payoutd_request_seconds_count{command="v4/payout",verdict="denied"}`, grown}, {`payoutd_journal_unkept_total{why="pace"}`, grown},
 	}},
 	{"a rail that does not answer", func(h *house, _ string) { h.pay("silent", "2000000021") }, []moving{
-		{`payoutd_orders{stage="doubtful"}`, above0}, {`payoutd_rail_answers_total{gate="Bank",result="lost"}`, grown},
+		{`payoutd_orders{stage="doubtful"}`, above0}, {`payoutd_orders_oldest_doubtful_age_seconds{gate="Bank"}`, above0}, {`payoutd_rail_answers_total{gate="Bank",result="lost"}`, grown},
 	}},
 	{"more orders than the gate takes at once", func(h *house, _ string) {
 		for i := range 20 {
@@ -151,13 +151,14 @@ var deeds = []struct {
 		}
 	}, []moving{
 		{`payoutd_gate_orders_under_way{gate="Bank"}`, above0}, {`payoutd_gate_share_orders{gate="Bank"}`, above0}, {`payoutd_orders_oldest_due_age_seconds{gate="Bank"}`, above0},
+		{`payoutd_orders_due{gate="Bank"}`, above0},
 	}},
 	{"more callbacks than a receiver is sent at once", func(h *house, hanging string) {
 		for i := range 40 {
 			h.pay(fmt.Sprint("told-", i), "1234567890", callbackTo(hanging))
 		}
 	}, []moving{
-		{`payoutd_callbacks_under_way`, above0}, {"payoutd_callbacks_oldest_due_age_seconds", above0},
+		{`payoutd_callbacks_under_way`, above0}, {"payoutd_callbacks_oldest_due_age_seconds", above0}, {"payoutd_callbacks_due", above0},
 	}},
 	{"a rail that is down", func(h *house, _ string) {
 		for i := range 8 {
@@ -282,7 +283,7 @@ func TestMetricsOfPostgresMove(t *testing.T) {
 
 // units are the ends of names that say what is counted; what counts things has
 // their name.
-var units = regexp.MustCompile(`_(seconds|bytes|total|info|state|writable|rows|writes|waiting|under_way|orders|connections)$`)
+var units = regexp.MustCompile(`_(seconds|bytes|total|info|state|writable|rows|writes|waiting|due|under_way|orders|connections)$`)
 
 // document compares METRICS.md with the program, or writes it.
 func document(t *testing.T, metrics map[string]metric, kinds map[string]string) {

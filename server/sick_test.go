@@ -405,6 +405,24 @@ func (p *hangingProxy) pass(to, from net.Conn) {
 	}
 }
 
+// scrapeMost is how long Prometheus waits for metrics, unless it is told otherwise.
+const scrapeMost = 10 * time.Second
+
+// tellsMetricsInTime sees to it that metrics are told while the database hangs, again and
+// again: that it does is one of them.
+func (h *house) tellsMetricsInTime() {
+	h.t.Helper()
+	for range 2 {
+		began := time.Now()
+		if n, ok := h.scrape(make(map[string]string))["payoutd_database_writable"]; !ok || n != 0 {
+			h.t.Errorf("payoutd_database_writable is %g, %t", n, ok)
+		}
+		if took := time.Since(began); took > scrapeMost {
+			h.t.Errorf("the metrics were told after %s", took)
+		}
+	}
+}
+
 // A PostgreSQL that hangs takes no requests with it: they are sent away, and all
 // goes on when it answers again.
 func TestHangingPostgresIsToldAndRecoveredFrom(t *testing.T) {
@@ -414,7 +432,7 @@ func TestHangingPostgresIsToldAndRecoveredFrom(t *testing.T) {
 	direct.Database = storagetest.Postgres(t)
 	setUp(t, direct)
 	proxy, through := startHangingProxy(t, direct.Database)
-	c.Database, c.QueueWait = through, 200*time.Millisecond
+	c.Database, c.QueueWait, c.MetricsListen = through, 200*time.Millisecond, "127.0.0.1:0"
 	h := start(t, c)
 	if status, _ := h.tell("before"); status != http.StatusOK {
 		t.Fatalf("a healthy server answers %d", status)
@@ -424,6 +442,7 @@ func TestHangingPostgresIsToldAndRecoveredFrom(t *testing.T) {
 	ids := []string{"a", "b", "c", "d", "e", "f"}
 	answers := h.many(ids, func() {
 		h.sickened()
+		h.tellsMetricsInTime()
 		proxy.gate.Unlock()
 	})
 	for id, status := range answers {

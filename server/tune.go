@@ -14,7 +14,7 @@ import (
 // The heap is small and its garbage young, so collecting it less often costs
 // little memory; what lives longer, such as SQLite's nonces, must not be multiplied by
 // that. And writers of SQLite spend much of their time in system
-// calls: two more processors than cores let them go on as soon as the disk has
+// calls: two more processors than cores, or than a container may use, let them go on as soon as the disk has
 // answered, instead of queueing behind signature checks.
 func Tune() {
 	const moreProcs = 2

@@ -165,6 +165,17 @@ func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
 	return fromUS(due), nil
 }
 
+// CountCallbacksDue counts the callbacks that are due, at most CountMost.
+func (db *DB) CountCallbacksDue(ctx context.Context, now time.Time) (int, error) {
+	var n int
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&n) },
+		"SELECT count(*) FROM (SELECT 1 FROM callbacks WHERE due_us > 0 AND due_us <= $1 LIMIT "+literal(CountMost)+") AS due", us(now))
+	if err != nil {
+		return 0, fmt.Errorf("count due callbacks: %w", err)
+	}
+	return n, nil
+}
+
 // Callbacks reads the callbacks of an order, without their URLs, and the
 // attempts to deliver them, oldest first.
 func (db *DB) Callbacks(ctx context.Context, id payout.OrderID) ([]payout.Callback, []payout.CallbackAttempt, error) {

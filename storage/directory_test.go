@@ -3,8 +3,11 @@ package storage_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"payout"
 	"payout/storage"
@@ -37,6 +40,44 @@ func addProject(t *testing.T, db *storage.DB) (project payout.ProjectID) {
 		t.Fatal(err)
 	}
 	return project
+}
+
+// Who changes a gate has running gateways read the set-up again; everything else of the
+// gate stays.
+func TestAChangedGateIsANewDirectory(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		var id payout.GateID
+		check := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(db.Transact(t.Context(), noon, func(tx *storage.Tx) (err error) {
+			id, err = tx.AddGate(payout.Gate{Name: "Bank", Processor: "simulator", Currencies: []payout.Currency{"EUR"}, Required: []string{"account_name"},
+				Settings: map[string]string{"latency": "1ms"}, Concurrency: 32, Descriptor: "NORTHWIND", AskReceiver: true, Enabled: true})
+			return err
+		}))
+		before, err := db.Directory(t.Context())
+		check(err)
+		check(db.Transact(t.Context(), noon, func(tx *storage.Tx) error { return tx.SetGate(id, 3, "SOUTHWIND") }))
+		version, err := db.DirectoryVersion(t.Context())
+		check(err)
+		if version == before.Version {
+			t.Error("running gateways are not told")
+		}
+		after, err := db.Directory(t.Context())
+		check(err)
+		want := *before.Gates[id]
+		want.Concurrency, want.Descriptor = 3, "SOUTHWIND"
+		if diff := cmp.Diff(&want, after.Gates[id]); diff != "" {
+			t.Error(diff)
+		}
+		err = db.Transact(t.Context(), noon, func(tx *storage.Tx) error { return tx.SetGate(id+1, 3, "") })
+		if !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("a gate that is not there: %v", err)
+		}
+	})
 }
 
 func TestDirectoryIsOfOneMomentWhileTheSetUpChanges(t *testing.T) {

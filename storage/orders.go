@@ -229,6 +229,38 @@ func (db *DB) NextDue(ctx context.Context, gate payout.GateID, which Which) (tim
 	return fromUS(due), nil
 }
 
+// CountMost is how many due orders of a gate, or due callbacks, are counted at most: those
+// who read metrics do not wait long, however much is due.
+const CountMost = 5000
+
+// CountDue counts the orders of a gate that ClaimOrders would find, at most CountMost.
+func (db *DB) CountDue(ctx context.Context, gate payout.GateID, which Which, now time.Time) (int, error) {
+	var n int
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&n) },
+		"SELECT count(*) FROM (SELECT 1 FROM orders WHERE gate_id = $1 AND due_us <= $2 AND "+which.where()+" LIMIT "+literal(CountMost)+") AS due",
+		int64(gate), us(now))
+	if err != nil {
+		return 0, fmt.Errorf("count due orders: %w", err)
+	}
+	return n, nil
+}
+
+// DoubtfulSince tells since when the order of a gate is doubtful that has been so for
+// longest; zero when none is. It looks at the orders that need not be sent, the longest due
+// first, at most CountMost: doubtful ones are asked about every few minutes, so where more
+// than that are under way, one that stays doubtful is seen now and then.
+func (db *DB) DoubtfulSince(ctx context.Context, gate payout.GateID) (time.Time, error) {
+	var since int64
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&since) },
+		`SELECT coalesce(min((SELECT at_us FROM moves WHERE order_id = sent.id AND version = sent.version)), 0)
+			FROM (SELECT id, version, stage FROM orders WHERE gate_id = $1 AND `+SentDue.where()+" ORDER BY due_us LIMIT "+literal(CountMost)+`) AS sent
+			WHERE stage = 'doubtful'`, int64(gate))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read oldest doubtful order: %w", err)
+	}
+	return fromUS(since), nil
+}
+
 // CountByStage counts the orders that are not final, by stage.
 func (db *DB) CountByStage(ctx context.Context) (map[payout.Stage]int64, error) {
 	counts := make(map[payout.Stage]int64)

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -270,10 +271,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	// One that memory keeps; it expires below.
 	accept(t, db, storage.Acceptance{Nonce: &storage.Nonce{PartyID: 1, Timestamp: noon.Unix() - 60, Hash: []byte{1}, Expires: noon}})
 	must(db.OrderOfForm(ctx, []byte("fedcba9876543210")))
-	for _, which := range []storage.Which{storage.SentDue, storage.AllDue} {
-		must(db.NextDue(ctx, 7, which))
-		must(db.ClaimOrders(7, which, noon, time.Minute, 10))
-	}
+	useDue(t, db)
 	must(nil, db.Postpone(o, 1, noon))
 	useMoves(t, db, o)
 	useCallbacks(t, db, o.ID)
@@ -318,6 +316,23 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 		}
 		return tx.DeleteCardRef(payout.CardRefIDMin + 1)
 	}))
+}
+
+// useDue looks for what is due, and claims it.
+func useDue(t *testing.T, db *storage.DB) {
+	t.Helper()
+	var errs []error
+	for _, which := range []storage.Which{storage.SentDue, storage.AllDue} {
+		_, next := db.NextDue(t.Context(), 7, which)
+		_, count := db.CountDue(t.Context(), 7, which, noon)
+		_, claim := db.ClaimOrders(7, which, noon, time.Minute, 10)
+		errs = append(errs, next, count, claim)
+	}
+	_, doubtful := db.DoubtfulSince(t.Context(), 7)
+	_, callbacks := db.CountCallbacksDue(t.Context(), noon)
+	if err := errors.Join(append(errs, doubtful, callbacks)...); err != nil {
+		t.Error(err)
+	}
 }
 
 // useMoves takes an order to its end, by a move that has everything that a move may have.

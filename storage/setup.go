@@ -95,6 +95,19 @@ func (tx *Tx) AddGate(g payout.Gate) (payout.GateID, error) {
 	return payout.GateID(id), err
 }
 
+// SetGate changes how many calls to its rail a gate allows at once, and its descriptor;
+// ErrNotFound when there is none.
+func (tx *Tx) SetGate(id payout.GateID, concurrency int, descriptor string) error {
+	n, err := tx.conn.exec(tx.ctx, "UPDATE gates SET concurrency = $2, descriptor = $3 WHERE id = $1", int64(id), int64(concurrency), descriptor)
+	if err != nil {
+		return fmt.Errorf("set gate: %w", err)
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return tx.changed()
+}
+
 // AddEndpoint stores an endpoint with its chain of gates and returns its id: the
 // given one, or a new one when that is 0.
 func (tx *Tx) AddEndpoint(e payout.Endpoint) (payout.EndpointID, error) {

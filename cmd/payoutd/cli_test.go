@@ -55,6 +55,43 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
+func TestEveryArgumentAndFlagHasHelp(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(new(cli), kong.Name("payoutd"), kong.Writers(io.Discard, io.Discard))
+	check(t, err)
+	check(t, kong.Visit(parser.Model.Node, func(node kong.Visitable, next kong.Next) error {
+		command, ok := node.(*kong.Node)
+		if !ok || command.Hidden {
+			return next(nil)
+		}
+		for _, p := range command.Positional {
+			if p.Help == "" {
+				t.Errorf("%s: the argument %s has no help", command.FullPath(), p.Name)
+			}
+		}
+		for _, f := range command.Flags {
+			if f.Help == "" && !f.Hidden {
+				t.Errorf("%s: the flag --%s has no help", command.FullPath(), f.Name)
+			}
+		}
+		return next(nil)
+	}))
+}
+
+// What the help does not put into a group stands apart from its like.
+func TestCommandsThatOpenTheDatabaseAreThoseToRunAGateway(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(new(cli), kong.Name("payoutd"), kong.Writers(io.Discard, io.Discard),
+		kong.ExplicitGroups([]kong.Group{{Key: "run", Title: "run"}, {Key: "call", Title: "call"}}))
+	check(t, err)
+	for _, command := range parser.Model.Children {
+		opens := slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return f.Name == "database" })
+		if group := command.Group; opens && (group == nil || group.Key != "run") && command.Name != "demo" {
+			t.Errorf("%s is not in the group run", command.Name)
+		}
+	}
+}
+
 func TestUnknownFlagsAndWordsExit2(t *testing.T) {
 	t.Parallel()
 	for _, words := range commands(t) {
@@ -198,6 +235,8 @@ func TestSetUpMistakesAreToldAndChangeNothing(t *testing.T) {
 		{"--currency XYZ", []string{"gate", "add", "G", "--currency", "XYZ"}},
 		{`there is no processor "visa"; there are: simulator`, []string{"gate", "add", "G", "--processor", "visa"}},
 		{"--concurrency must be at least 1", []string{"gate", "add", "G", "--concurrency", "0"}},
+		{"--concurrency must be at least 1", []string{"gate", "set", "1", "--concurrency", "0"}},
+		{"there is no gate 2", []string{"gate", "set", "2", "--concurrency", "1"}},
 		{"private key", []string{"party", "key", "add", testLogin, private}},
 		{"private key", []string{"party", "add", "New", "--public-key", private}},
 		{"1024", []string{"party", "add", "New", "--public-key", small}},
@@ -457,6 +496,27 @@ func TestBrandOfAnEndpointIsChanged(t *testing.T) {
 	}
 }
 
+// What is named changes, what is not stays.
+func TestAGateIsChanged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ok("gate", "add", "Bank", "--currency", "EUR", "--descriptor", "NORTHWIND")
+	for _, step := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--concurrency", "1"}, `gate 1: concurrency 1, descriptor "NORTHWIND"`},
+		{[]string{"--descriptor", "SOUTHWIND"}, `gate 1: concurrency 1, descriptor "SOUTHWIND"`},
+		{[]string{"--descriptor", "", "--concurrency", "64"}, `gate 1: concurrency 64, descriptor ""`},
+	} {
+		if out := s.ok(append([]string{"gate", "set", "1"}, step.args...)...); !strings.Contains(out, step.want) {
+			t.Errorf("%v: %s", step.args, out)
+		}
+	}
+	s.has(s.ok("gate", "list"), `1 Bank simulator \[EUR\] 64 on`)
+	s.fails(exitUsage, "name --concurrency or --descriptor", "gate", "set", "1")
+}
+
 func TestDemoPaysAndItsOrdersAreShownMasked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -523,9 +583,10 @@ func TestDemoWhoseKeyIsLostMakesAnother(t *testing.T) {
 func TestReadmeSetUpWorks(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	check(t, err)
-	_, section, found := strings.Cut(string(text), "## Set it up for real\n\n```\n")
+	_, section, found := strings.Cut(string(text), "\n## Set it up for real\n")
+	_, section, opened := strings.Cut(section, "\n```\n")
 	block, _, closed := strings.Cut(section, "\n```\n")
-	if !found || !closed {
+	if !found || !opened || !closed {
 		t.Fatal("README.md has no block of commands under \"Set it up for real\"")
 	}
 	t.Chdir(t.TempDir())

@@ -52,6 +52,7 @@ func TestWordsAreCompletedByWhatStandsBefore(t *testing.T) {
 		{"gate add B --processor ", "simulator"},               //
 		{"demo ", "payout cards form all"},                     //
 		{"gate add B --require ", ""},                          // any text
+		{"gate set 1 --conc", "--concurrency"},                 //
 		{"party --json list --databa", "--database"},           // a flag before its command
 		{"control sum -- --k", ""},                             // no flags behind --
 		{"com", "completion"},                                  // complete itself is hidden

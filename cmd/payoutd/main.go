@@ -27,7 +27,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database's tables up to date (serve does it too)."`
 	Backup  backupCmd  `cmd:"" group:"run" help:"Copy the SQLite database while the gateway serves."`
 	Check   checkCmd   `cmd:"" group:"run" help:"Look whether the books are in order, of this database or of a backup."`
-	Archive archiveCmd `cmd:"" help:"Move what belongs to old orders into files, while the gateway serves."`
+	Archive archiveCmd `cmd:"" group:"run" help:"Move what belongs to old orders into files, while the gateway serves."`
 	Keygen  keygenCmd  `cmd:"" group:"call" help:"Make an RSA key pair for signing requests."`
 
 	Party    partyCmd    `cmd:"" group:"run" help:"Connecting Parties: who may call, and with which keys."`

@@ -145,8 +145,8 @@ func (k controlKey) print(t terminal, parts ...string) error {
 
 type controlStatusCmd struct {
 	controlKey
-	Login         string `required:""`
-	ClientOrderid string `required:""`
+	Login         string `required:"" help:"As in the request."`
+	ClientOrderid string `required:"" help:"As in the request."`
 	Orderid       string `help:"Left out when the request has none."`
 }
 
@@ -157,9 +157,9 @@ func (c controlStatusCmd) Run(t terminal) error {
 
 type controlCallbackCmd struct {
 	controlKey
-	Status        string `required:""`
-	Orderid       string `required:""`
-	ClientOrderid string `required:""`
+	Status        string `required:"" help:"As in the callback."`
+	Orderid       string `required:"" help:"As in the callback."`
+	ClientOrderid string `required:"" help:"As in the callback."`
 	Verify        string `placeholder:"CONTROL" help:"Compare with this control; exit 1 when it differs."`
 }
 

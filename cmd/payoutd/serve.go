@@ -39,7 +39,7 @@ type serveCmd struct {
 	QueueWait       time.Duration `default:"5s" env:"PAYOUTD_QUEUE_WAIT" help:"Longest wait of a request for the database, before it is answered 503 and surely not stored (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
-	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail (default: ${default}; env $$${env})."`
+	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail, an SQLite file: several nodes need the same one, so they are on one machine (default: ${default}; env $$${env})."`
 	LogLevel        slog.Level    `default:"info" env:"PAYOUTD_LOG_LEVEL" help:"debug, info, warn or error (default: ${default}; env $$${env})."`
 }
 

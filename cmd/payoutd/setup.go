@@ -157,11 +157,11 @@ func (c partyListCmd) Run(ctx context.Context, t terminal) error {
 
 type partyOnCmd struct {
 	stored
-	Login string `arg:""`
+	Login string `arg:"" help:"Login of the party."`
 }
 type partyOffCmd struct {
 	stored
-	Login string `arg:""`
+	Login string `arg:"" help:"Login of the party."`
 }
 
 // Run enables a party.
@@ -188,7 +188,7 @@ type partyKeyCmd struct {
 
 type partyKeyAddCmd struct {
 	stored
-	Login string `arg:""`
+	Login string `arg:"" help:"Login of the party."`
 	File  string `arg:"" complete:"file" help:"Public key, SPKI or PKCS#1 PEM."`
 }
 
@@ -205,12 +205,12 @@ func (c partyKeyAddCmd) Run(ctx context.Context) error {
 
 type partyKeyOnCmd struct {
 	stored
-	Login       string `arg:""`
+	Login       string `arg:"" help:"Login of the party."`
 	Fingerprint string `arg:"" help:"Fingerprint of the key, or its beginning."`
 }
 type partyKeyOffCmd struct {
 	stored
-	Login       string `arg:""`
+	Login       string `arg:"" help:"Login of the party."`
 	Fingerprint string `arg:"" help:"Fingerprint of the key, or its beginning."`
 }
 
@@ -248,7 +248,7 @@ type projectCmd struct {
 
 type projectAddCmd struct {
 	stored
-	Name string `arg:""`
+	Name string `arg:"" help:"Name for people; endpoints are added by it."`
 }
 
 // Run adds a project.
@@ -277,13 +277,14 @@ func (c projectListCmd) Run(ctx context.Context, t terminal) error {
 type gateCmd struct {
 	Add     gateAddCmd  `cmd:"" help:"Add a gate."`
 	List    gateListCmd `cmd:"" help:"List the gates."`
+	Set     gateSetCmd  `cmd:"" help:"Change a gate while gateways serve; they follow within about two seconds."`
 	Enable  gateOnCmd   `cmd:"" help:"Pay through a gate again."`
 	Disable gateOffCmd  `cmd:"" help:"Let a gate's orders wait."`
 }
 
 type gateAddCmd struct {
 	stored
-	Name        string            `arg:""`
+	Name        string            `arg:"" help:"Name for people; endpoints are added by it."`
 	Processor   string            `default:"simulator" complete:"processor" help:"Connector that speaks the rail's protocol (default: ${default})."`
 	Currency    []string          `placeholder:"CODE" help:"Currencies that the gate takes (default: any)."`
 	Set         map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A setting of the connector; may be repeated."`
@@ -314,8 +315,8 @@ func (c gateAddCmd) gate() (payout.Gate, error) {
 	if !slices.Contains(server.ProcessorNames(), c.Processor) {
 		return gate, fmt.Errorf("there is no processor %q; there are: %s", c.Processor, strings.Join(server.ProcessorNames(), ", "))
 	}
-	if c.Concurrency < 1 {
-		return gate, errors.New("--concurrency must be at least 1")
+	if err := checkConcurrency(c.Concurrency); err != nil {
+		return gate, err
 	}
 	for _, name := range c.Require {
 		if !spec.IsConditional(name) {
@@ -330,6 +331,47 @@ func (c gateAddCmd) gate() (payout.Gate, error) {
 		gate.Currencies = append(gate.Currencies, currency)
 	}
 	return gate, nil
+}
+
+func checkConcurrency(n int) error {
+	if n < 1 {
+		return errors.New("--concurrency must be at least 1")
+	}
+	return nil
+}
+
+type gateSetCmd struct {
+	numbered
+	Concurrency *int    `placeholder:"N" help:"Calls to the rail at once, of all nodes together."`
+	Descriptor  *string `help:"Descriptor told in status and callback; empty: none."`
+}
+
+// Run changes a gate; what is not named stays.
+func (c gateSetCmd) Run(ctx context.Context, t terminal) error {
+	if c.Concurrency == nil && c.Descriptor == nil {
+		return wrongUsage("nothing is to be changed: name --concurrency or --descriptor")
+	}
+	return c.change(ctx, func(d *storage.Directory, tx *storage.Tx) error {
+		there := d.Gates[payout.GateID(c.ID)]
+		if there == nil {
+			return fmt.Errorf("there is no gate %d", c.ID)
+		}
+		gate := *there
+		if c.Concurrency != nil {
+			if err := checkConcurrency(*c.Concurrency); err != nil {
+				return err
+			}
+			gate.Concurrency = *c.Concurrency
+		}
+		if c.Descriptor != nil {
+			gate.Descriptor = *c.Descriptor
+		}
+		if err := tx.SetGate(gate.ID, gate.Concurrency, gate.Descriptor); err != nil {
+			return err
+		}
+		t.printf("gate %d: concurrency %d, descriptor %q\n", c.ID, gate.Concurrency, gate.Descriptor)
+		return nil
+	})
 }
 
 type gateListCmd struct{ listing }
@@ -495,7 +537,7 @@ func (c groupListCmd) Run(ctx context.Context, t terminal) error {
 // numbered is a part of the set-up that is switched by its id.
 type numbered struct {
 	stored
-	ID int64 `arg:""`
+	ID int64 `arg:"" help:"The id, as list shows it."`
 }
 
 func (n numbered) turn(ctx context.Context, part storage.Switchable, enabled bool) error {
