@@ -23,7 +23,7 @@ type backupCmd struct {
 
 // Help tells what a backup needs besides.
 func (backupCmd) Help() string {
-	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE".
+	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE". Who goes on from a backup runs "payoutd restored" before the first "payoutd serve".
 
 A PostgreSQL database is backed up by PostgreSQL's own means: pg_basebackup with archived WAL for a copy that can be brought to any moment, or pg_dump. "payoutd check URL" looks at what was restored.`
 }
@@ -129,16 +129,24 @@ func compareSimulator(ctx context.Context, db *storage.DB, book string, found fu
 // existing runs a function with a database that is there; it makes none and
 // changes no tables.
 func (s stored) existing(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
-	if !strings.Contains(s.Database, "://") {
-		if _, err := os.Stat(strings.TrimPrefix(s.Database, "sqlite:")); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no database %s", s.Database)
-		}
+	if err := s.exists(); err != nil {
+		return err
 	}
 	db, v, err := storage.OpenWithKey(ctx, s.Database, s.key())
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(db, v), db.Close())
+}
+
+// exists returns an error when an SQLite database is not there.
+func (s stored) exists() error {
+	if !strings.Contains(s.Database, "://") {
+		if _, err := os.Stat(strings.TrimPrefix(s.Database, "sqlite:")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database %s", s.Database)
+		}
+	}
+	return nil
 }
 
 // current is existing, of tables that are those of this build.
