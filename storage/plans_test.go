@@ -300,6 +300,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	refused, err := db.RefusedRequests(ctx, 0)
 	must(nil, err)
 	must(nil, db.ArchiveRefused(ctx, archive, refused, false))
+	must(db.NextMoved(ctx, id))
 	for _, column := range storage.SealedColumns() {
 		must(db.Reseal(ctx, column, 1<<40, 100)) // a new key's work is the same
 		must(db.Exchange(ctx, column, [][]any{{int64(1) << 40, []byte{1}, []byte{2}}}))
