@@ -37,6 +37,7 @@ var apart = map[string]string{
 	"clock.go":     "the database's clock",
 	"backup.go":    "a copy of a whole file",
 	"books.go":     "payoutd check looks at every row, on purpose",
+	"restored.go":  "payoutd restored, while no gateway serves: orders that are not final, once",
 	"fill.go":      "past orders in bulk, for benchmarks",
 	"rows.go":      "the words of statements for many rows",
 }
