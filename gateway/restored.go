@@ -29,7 +29,7 @@ import (
 const askedOn = 4
 
 // ErrServing says that gateways serve while none must.
-var ErrServing = errors.New("gateways serve on this database: stop all of them first")
+var ErrServing = errors.New("gateways serve on this database, or have it open: stop all of them first (one that was killed counts for some seconds)")
 
 // A Restoring makes a restored backup safe to serve on. It may be killed at any moment:
 // once it has begun, gateways send none of the orders, and run again it goes on.

@@ -325,6 +325,42 @@ func TestRestoredOrderOfASwitchedOffGateIsAskedAbout(t *testing.T) {
 	h.awaitStage(id, payout.Approved)
 }
 
+// Whoever serves after a restore that was killed sends no order of the backup either, as
+// whoever runs it again.
+func TestKilledRestoreLeavesNoOrderToBeSent(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		rail := new(countingRail)
+		h := newHouse(t, storagetest.Open(t, storagetest.SQLite(t)), rail, gateway.Settings{})
+		var ids []payout.OrderID
+		for range 200 {
+			ids = append(ids, h.pay("1234567890", ""))
+		}
+		ctx, kill := context.WithCancel(t.Context())
+		r := gateway.Restoring{DB: h.db, Vault: h.Vault, Skip: 1000, Now: time.Now, Progress: func(_, _ int64) { kill() }}
+		if _, err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		counts, err := h.db.CountByStage(t.Context())
+		if err != nil || counts[payout.Sending] == 0 || counts[payout.Starting] == 0 {
+			t.Fatalf("killed too late or too early: %v, %v", counts, err)
+		}
+		if again {
+			h.restore()
+		} else if err := h.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.workToTheEnd()
+		for _, id := range ids {
+			if o, err := h.db.Order(t.Context(), id); err != nil || o.Stage != payout.Failed {
+				t.Fatalf("order %s is %v, %v", id, o, err)
+			}
+		}
+		if len(rail.sent) > 0 {
+			t.Errorf("sent were %q", rail.sent)
+		}
+	}
+}
+
 // While a node serves, nothing is noted: it could send, and give out old numbers.
 func TestNothingIsRestoredWhileANodeServes(t *testing.T) {
 	h := newHouse(t, storagetest.Open(t, storagetest.Postgres(t)), new(countingRail), gateway.Settings{})

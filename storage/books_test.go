@@ -110,54 +110,58 @@ func findings(t *testing.T, db *storage.DB) (rules []string) {
 	return rules
 }
 
+// undecided makes the order of books one that its rail has not decided.
+const undecided = "UPDATE orders SET stage = 'doubtful', final_us = 0, due_us = 1"
+
+// spoils are ways to break each rule of the books.
+var spoils = map[string][]string{
+	"an order's version counts its moves":                                        {"UPDATE orders SET version = version + 1"},
+	"an order's moves are numbered from 1 without a gap":                         {"UPDATE moves SET version = version + 1 WHERE version = (SELECT max(version) FROM moves)"},
+	"a move begins at the stage where the one before it ended":                   {"UPDATE moves SET from_stage = 'held' WHERE version = 2"},
+	"an order stands where its last move led":                                    {"UPDATE orders SET stage = 'declined', error_code = 1"},
+	"every move is in the table of moves":                                        {"UPDATE moves SET event = 'lose' WHERE version = 2"},
+	"an order begins at a stage where orders may begin":                          {"UPDATE moves SET from_stage = 'pending' WHERE version = 1"},
+	"an order's attempts count its transactions":                                 {"UPDATE orders SET attempts = 1"},
+	"an approved order has one approved transaction, and no other order has any": {"UPDATE transactions SET stage = 'approved'"},
+	"an order's attempts are numbered from 1 without a gap":                      {"UPDATE transactions SET attempt = 3 WHERE attempt = 2"},
+	"an order that its rail has not decided has one open transaction, its last, and no other order has any": {
+		"UPDATE transactions SET ended_us = 0 WHERE attempt = 2",
+		undecided,
+		undecided + "; UPDATE transactions SET ended_us = 0",
+		undecided + "; UPDATE transactions SET ended_us = 0 WHERE attempt = 1",
+		"UPDATE orders SET stage = 'starting', final_us = 0, due_us = 1; UPDATE transactions SET ended_us = 0 WHERE attempt = 2",
+	},
+	"an open transaction stands where its order stands": {undecided + "; UPDATE transactions SET ended_us = 0, stage = 'pending' WHERE attempt = 2"},
+	"an attempt after which its order went on had ended unpaid": {
+		"UPDATE transactions SET stage = 'approved' WHERE attempt = 1",
+		"UPDATE transactions SET stage = 'sending' WHERE attempt = 1",
+		"UPDATE orders SET stage = 'starting', final_us = 0, due_us = 1",
+	},
+	"an order that its rail decided ended as its last attempt":                      {"UPDATE transactions SET stage = 'failed' WHERE attempt = 2"},
+	"a transaction has the reference of its order and attempt":                      {"UPDATE transactions SET reference = order_id || '-1' WHERE attempt = 2"},
+	"a late outcome that says approved is of an order that was approved, or may be": {"INSERT INTO late_outcomes (order_id, attempt, gate_id, seen_stage, result, processor_tx_id, rrn, error_code, error_message, at_us) SELECT id, 1, 5, 'sending', 'approved', '', '', 0, '', 1 FROM orders; UPDATE orders SET stage = 'declined', error_code = 1"},
+	"an order that was not paid has an error code":                                  {"UPDATE orders SET stage = 'failed'"},
+	"an order owes at most one callback, and only when it is final":                 {"INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us) SELECT id + 1, order_id, receiver, url_sealed, 0, 'due', 1, 1 FROM callbacks"},
+	"an archived order is final, and has left nothing behind":                       {"UPDATE orders SET params_sealed = CAST('' AS BLOB)"},
+	"a callback's attempts are all there":                                           {"UPDATE callbacks SET attempts = 2"},
+	"a callback counts as delivered when its receiver has answered 200":             {"UPDATE callback_attempts SET http_status = 201"},
+	"every move belongs to an order":                                                {"INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note) VALUES (7, 1, 'send', 'starting', 'sending', 1, 0, '')"},
+	"every transaction belongs to an order":                                         {"UPDATE transactions SET order_id = 7 WHERE attempt = 1"},
+	"every callback belongs to an order":                                            {"UPDATE callbacks SET order_id = 7"},
+	"every request that names an order has it":                                      {"INSERT INTO requests (order_id, serial, party_id, endpoint_id, group_id, command, client_orderid, error_code, error_message, note, remote_address, at_us) VALUES (7, 1, 1, 1, 0, 'v4/payout-pay', 'a', 0, '', '', '', 1)"},
+	"every receipt is of a final order":                                             {"UPDATE receipts SET order_id = 7"},
+	"every form belongs to an order":                                                {"UPDATE forms SET order_id = 7"},
+	"every card reference is of an order":                                           {"UPDATE card_refs SET order_id = 7"},
+	"an order's id is below the next one to be given":                               {"UPDATE counters SET next = 1000001 WHERE name = 'order'"},
+	"a serial-number is below the next one to be given":                             {"UPDATE counters SET next = 1 WHERE name = 'serial'"},
+	"a callback's number is below the next one to be given":                         {"UPDATE counters SET next = 1 WHERE name = 'callback'"},
+	"every order belongs to an endpoint of its party":                               {"UPDATE orders SET party_id = 2"},
+	"what is sealed can be opened":                                                  {"UPDATE callbacks SET url_sealed = params_sealed FROM orders WHERE orders.id = callbacks.order_id"},
+	"a final order has a callback if it, or its endpoint, named a callback URL":     {"DELETE FROM callbacks"},
+}
+
 // Every rule is broken once, and found.
 func TestCheckFindsWhatBreaksARuleOfTheBooks(t *testing.T) {
-	const undecided = "UPDATE orders SET stage = 'doubtful', final_us = 0, due_us = 1"
-	spoils := map[string][]string{
-		"an order's version counts its moves":                                        {"UPDATE orders SET version = version + 1"},
-		"an order's moves are numbered from 1 without a gap":                         {"UPDATE moves SET version = version + 1 WHERE version = (SELECT max(version) FROM moves)"},
-		"a move begins at the stage where the one before it ended":                   {"UPDATE moves SET from_stage = 'held' WHERE version = 2"},
-		"an order stands where its last move led":                                    {"UPDATE orders SET stage = 'declined', error_code = 1"},
-		"every move is in the table of moves":                                        {"UPDATE moves SET event = 'lose' WHERE version = 2"},
-		"an order begins at a stage where orders may begin":                          {"UPDATE moves SET from_stage = 'pending' WHERE version = 1"},
-		"an order's attempts count its transactions":                                 {"UPDATE orders SET attempts = 1"},
-		"an approved order has one approved transaction, and no other order has any": {"UPDATE transactions SET stage = 'approved'"},
-		"an order's attempts are numbered from 1 without a gap":                      {"UPDATE transactions SET attempt = 3 WHERE attempt = 2"},
-		"an order that its rail has not decided has one open transaction, its last, and no other order has any": {
-			"UPDATE transactions SET ended_us = 0 WHERE attempt = 2",
-			undecided,
-			undecided + "; UPDATE transactions SET ended_us = 0",
-			undecided + "; UPDATE transactions SET ended_us = 0 WHERE attempt = 1",
-			"UPDATE orders SET stage = 'starting', final_us = 0, due_us = 1; UPDATE transactions SET ended_us = 0 WHERE attempt = 2",
-		},
-		"an open transaction stands where its order stands": {undecided + "; UPDATE transactions SET ended_us = 0, stage = 'pending' WHERE attempt = 2"},
-		"an attempt after which its order went on had ended unpaid": {
-			"UPDATE transactions SET stage = 'approved' WHERE attempt = 1",
-			"UPDATE transactions SET stage = 'sending' WHERE attempt = 1",
-			"UPDATE orders SET stage = 'starting', final_us = 0, due_us = 1",
-		},
-		"an order that its rail decided ended as its last attempt":                      {"UPDATE transactions SET stage = 'failed' WHERE attempt = 2"},
-		"a transaction has the reference of its order and attempt":                      {"UPDATE transactions SET reference = order_id || '-1' WHERE attempt = 2"},
-		"a late outcome that says approved is of an order that was approved, or may be": {"INSERT INTO late_outcomes (order_id, attempt, gate_id, seen_stage, result, processor_tx_id, rrn, error_code, error_message, at_us) SELECT id, 1, 5, 'sending', 'approved', '', '', 0, '', 1 FROM orders; UPDATE orders SET stage = 'declined', error_code = 1"},
-		"an order that was not paid has an error code":                                  {"UPDATE orders SET stage = 'failed'"},
-		"an order owes at most one callback, and only when it is final":                 {"INSERT INTO callbacks (id, order_id, receiver, url_sealed, attempts, state, created_us, due_us) SELECT id + 1, order_id, receiver, url_sealed, 0, 'due', 1, 1 FROM callbacks"},
-		"an archived order is final, and has left nothing behind":                       {"UPDATE orders SET params_sealed = CAST('' AS BLOB)"},
-		"a callback's attempts are all there":                                           {"UPDATE callbacks SET attempts = 2"},
-		"a callback counts as delivered when its receiver has answered 200":             {"UPDATE callback_attempts SET http_status = 201"},
-		"every move belongs to an order":                                                {"INSERT INTO moves (order_id, version, event, from_stage, to_stage, at_us, serial, note) VALUES (7, 1, 'send', 'starting', 'sending', 1, 0, '')"},
-		"every transaction belongs to an order":                                         {"UPDATE transactions SET order_id = 7 WHERE attempt = 1"},
-		"every callback belongs to an order":                                            {"UPDATE callbacks SET order_id = 7"},
-		"every request that names an order has it":                                      {"INSERT INTO requests (order_id, serial, party_id, endpoint_id, group_id, command, client_orderid, error_code, error_message, note, remote_address, at_us) VALUES (7, 1, 1, 1, 0, 'v4/payout-pay', 'a', 0, '', '', '', 1)"},
-		"every receipt is of a final order":                                             {"UPDATE receipts SET order_id = 7"},
-		"every form belongs to an order":                                                {"UPDATE forms SET order_id = 7"},
-		"every card reference is of an order":                                           {"UPDATE card_refs SET order_id = 7"},
-		"an order's id is below the next one to be given":                               {"UPDATE counters SET next = 1000001 WHERE name = 'order'"},
-		"a serial-number is below the next one to be given":                             {"UPDATE counters SET next = 1 WHERE name = 'serial'"},
-		"a callback's number is below the next one to be given":                         {"UPDATE counters SET next = 1 WHERE name = 'callback'"},
-		"every order belongs to an endpoint of its party":                               {"UPDATE orders SET party_id = 2"},
-		"what is sealed can be opened":                                                  {"UPDATE callbacks SET url_sealed = params_sealed FROM orders WHERE orders.id = callbacks.order_id"},
-		"a final order has a callback if it, or its endpoint, named a callback URL":     {"DELETE FROM callbacks"},
-	}
 	rules := storage.BookRules()
 	for _, rule := range rules {
 		if len(spoils[rule]) == 0 {
