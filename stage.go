@@ -110,6 +110,7 @@ const (
 	Accept       Event = "accept"        // the rail took the payment in, undecided
 	Unsent       Event = "unsent"        // the payment surely never left
 	Lose         Event = "lose"          // no answer: the rail may or may not have it
+	Restore      Event = "restore"       // the database is a restored backup: the order may have been sent since it was made
 )
 
 // An EventRow is one row of the table of events.
@@ -132,6 +133,8 @@ var events = []EventRow{
 	{Fail, T("The rail broke and surely did not pay.", "Сбой платёжного канала; он точно не заплатил.")},
 	{Unsent, T("The payment surely never left; it is tried again.", "Платёж точно не был отправлен; попытка повторяется.")},
 	{Lose, T("No answer: the rail may or may not have the payment.", "Ответа нет: платёж мог дойти до платёжного канала, а мог и не дойти.")},
+	{Restore, T("The gateway's database is a restored backup: the order may have been paid since it was made, so the rail is asked about it and nothing is sent.",
+		"База шлюза восстановлена из резервной копии: после её создания заказ могли оплатить, поэтому платёжный канал спрашивают о нём и ничего не отправляют.")},
 }
 
 // Events returns the table of events.
@@ -149,6 +152,10 @@ type Move struct {
 // Money leaves at most once: once an order is Sending, the only ways back to
 // Starting are Unsent (it surely never left, said by the very call that sent
 // it) and DeclineChain (the rail itself refused). Lose is not among them.
+//
+// After a backup was restored, an order may have been sent without its knowing:
+// Restore leads such orders to Starting, where their rail is asked and nothing is
+// sent (gateway/restored.go).
 var moves = []Move{
 	{AtForm, Submit, Starting},
 	{AtForm, Decline, Declined},
@@ -159,6 +166,10 @@ var moves = []Move{
 	{Checking, Expire, Declined},
 	{Held, Pay, Starting},
 	{Held, Expire, Declined},
+
+	{AtForm, Restore, Starting},
+	{Checking, Restore, Starting},
+	{Held, Restore, Starting},
 
 	{Starting, Send, Sending},
 	{Starting, Decline, Declined},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"payout"
@@ -74,6 +75,9 @@ func (a *Archiving) run(ctx context.Context) (done Archived, err error) {
 	if err != nil {
 		return done, err
 	}
+	if err := a.passedBy(ctx, up, &done); err != nil {
+		return done, err
+	}
 	after, whole := first-1, true // whole: all up to here are archived
 	for ctx.Err() == nil {
 		began := a.Now()
@@ -104,6 +108,32 @@ func (a *Archiving) run(ctx context.Context) (done Archived, err error) {
 		err = a.DB.Transact(context.WithoutCancel(ctx), a.Now(), func(tx *storage.Tx) error { return tx.SetArchivedUpTo(up) })
 	}
 	return done, errors.Join(err, ctx.Err())
+}
+
+// passedBy archives orders that were made with ids below those that are all archived, up
+// to here, by a node that had held a block of ids for long. They are found by their
+// history, which archived orders have none of.
+func (a *Archiving) passedBy(ctx context.Context, up payout.OrderID, done *Archived) error {
+	for after := payout.OrderID(0); ctx.Err() == nil; {
+		began := a.Now()
+		id, err := a.DB.NextMoved(ctx, after)
+		if err != nil || id == 0 || id > up {
+			return err
+		}
+		page, err := a.DB.OldOrders(ctx, id-1, storage.ArchiveMost)
+		if err != nil {
+			return err
+		}
+		page = slices.DeleteFunc(page, func(o storage.OldOrder) bool { return o.ID > up })
+		if _, err := a.archive(ctx, page, done); err != nil {
+			return err
+		}
+		if after = id; len(page) > 0 {
+			after = max(id, page[len(page)-1].ID)
+		}
+		_ = pause(ctx, a.Now().Sub(began)) // the loop looks at the context
+	}
+	return nil // the caller looks at the context too
 }
 
 // refused archives the requests that were refused.

@@ -159,3 +159,48 @@ func TestArchiveFindsOldOrdersBetweenYoungOnes(t *testing.T) {
 		}
 	}
 }
+
+// A node that makes few orders holds a block of ids for long: its next order may have an
+// id below those that were archived months ago.
+func TestArchiveMovesAnOrderWhoseIDWasPassedBy(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) string{"SQLite": storagetest.SQLite, "PostgreSQL": storagetest.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			database := open(t)
+			busy := newHouse(t, storagetest.Open(t, database), &railFunc{pay: approve}, gateway.Settings{})
+			quiet := moveIn(t, storagetest.Beside(t, busy.db, database), &railFunc{pay: approve}, gateway.Settings{})
+			folder, month := t.TempDir(), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+			calls := 0
+			order := func(h *house) payout.OrderID {
+				t.Helper()
+				calls++
+				h.calls, h.Now = calls, func() time.Time { return month }
+				id := h.pay("1234567890", "")
+				h.workAll()
+				return id
+			}
+			order(quiet) // of the first block
+			for range 3 {
+				order(busy) // of the second one
+			}
+			month = month.AddDate(0, 1, 0)
+			if done := busy.archive(folder, month); done.Orders != 4 {
+				t.Fatalf("archived are %+v", done)
+			}
+			late := order(quiet)
+			last := order(busy)
+			if late >= last {
+				t.Fatalf("the late order %s is not below %s", late, last)
+			}
+			if done := busy.archive(folder, month); done.Orders != 0 || done.First != 0 {
+				t.Errorf("archived before their time: %+v", done)
+			}
+			month = month.AddDate(0, 1, 0)
+			if done := busy.archive(folder, month); done.Orders != 2 || done.Files["orders-2020-02.db"] != 2 {
+				t.Errorf("archived are %+v", done)
+			}
+			if o, err := busy.db.Order(t.Context(), late); err != nil || !o.Archived {
+				t.Errorf("the late order is %+v, %v", o, err)
+			}
+		})
+	}
+}

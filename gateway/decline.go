@@ -22,6 +22,8 @@ func (g *Gateway) Decline(ctx context.Context, id payout.OrderID, reason string)
 		return fmt.Errorf("decline order %s: it has ended already: %s", id, o.Stage)
 	case o.Stage == payout.Held:
 		return fmt.Errorf("decline order %s: it waits for payout-pay and is declined by itself at %s", id, o.ExpiresAt)
+	case g.restored(o):
+		return fmt.Errorf("decline order %s: it comes from a restored backup and may have been sent since; only the rail can tell how it ends", id)
 	case o.Stage != payout.Starting && o.Stage != payout.Checking && o.Stage != payout.AtForm:
 		return fmt.Errorf("decline order %s: it is %s and may have been sent; only the rail can tell how it ends", id, o.Stage)
 	}

@@ -259,7 +259,7 @@ func (g *Gateway) payable(ctx context.Context, order *payout.Order) (paid bool, 
 		return false, err
 	}
 	for _, m := range history {
-		if m.Event == payout.Pay {
+		if m.Event == payout.Pay || m.Event == payout.Restore { // or payout-pay may have come: the rail is asked
 			return true, nil
 		}
 	}

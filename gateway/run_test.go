@@ -79,7 +79,7 @@ func (h *house) pay(account, callbackURL string) payout.OrderID {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := &gateway.Call{Command: spec.Payout, Serial: serial, Party: h.Directory().PartyByLogin("TestMerchant"), EndpointID: 39915, Now: time.Now()}
+	c := &gateway.Call{Command: spec.Payout, Serial: serial, Party: h.Directory().PartyByLogin("TestMerchant"), EndpointID: 39915, Now: h.Now()}
 	order, err := h.Payout(h.t.Context(), c, r)
 	if err != nil {
 		h.t.Fatal(err)

@@ -189,6 +189,9 @@ func (g *Gateway) work(gate *payout.Gate, claimed storage.ClaimedOrder, c *circu
 		case rail == nil:
 			return g.rest(o, fmt.Sprintf("gate %s names the unknown processor %s", gate.Name, gate.Processor))
 		}
+		if g.restored(o) && (o.Stage == payout.Starting || o.Stage == payout.Checking || o.Stage == payout.Held || o.Stage == payout.AtForm) {
+			return g.presumeSent(o)
+		}
 		switch o.Stage {
 		case payout.Checking:
 			return g.check(rail, gate, o, c)
@@ -220,11 +223,8 @@ func (g *Gateway) rest(o *payout.Order, why string) error {
 // the rail is called, then the outcome is stored.
 func (g *Gateway) send(pay func(context.Context, processor.Payment) processor.Outcome, gate *payout.Gate, o *payout.Order, c *circuit) error {
 	now := g.Now()
-	intent := g.move(o, payout.Send, now)
-	intent.Attempts = o.Attempts + 1
+	intent := g.intent(o, gate.ID, now)
 	intent.DueAt = now.Add(g.Settings.lease())
-	intent.Opens = &payout.Transaction{OrderID: o.ID, Attempt: intent.Attempts, GateID: gate.ID,
-		Reference: payout.Reference(o.ID, intent.Attempts), Stage: payout.Sending, StartedAt: now}
 	moved, err := g.DB.Move(*intent)
 	unknown := errors.Is(err, storage.ErrUnknown)
 	if !moved && !unknown {
@@ -246,6 +246,15 @@ func (g *Gateway) send(pay func(context.Context, processor.Payment) processor.Ou
 	return g.record(o, intent.Opens, outcome)
 }
 
+// intent prepares the move that is stored before an order is sent to a gate.
+func (g *Gateway) intent(o *payout.Order, gate payout.GateID, now time.Time) *storage.Move {
+	m := g.move(o, payout.Send, now)
+	m.Attempts = o.Attempts + 1
+	m.Opens = &payout.Transaction{OrderID: o.ID, Attempt: m.Attempts, GateID: gate,
+		Reference: payout.Reference(o.ID, m.Attempts), Stage: payout.Sending, StartedAt: now}
+	return m
+}
+
 // ask finds out what became of an order that may have been paid. It never
 // sends: no answer is asked for again, later and later.
 func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Order, c *circuit) error {
@@ -264,6 +273,9 @@ func (g *Gateway) ask(rail processor.Processor, gate *payout.Gate, o *payout.Ord
 	if outcome.Result == processor.ResultUnsent {
 		// Only the call that sent can know that nothing left.
 		outcome = processor.Lost(outcome.Err)
+	}
+	if g.mayHaveFollowed(o, transactions, outcome) {
+		return g.askOn(o, asked, outcome)
 	}
 	return g.record(o, asked, outcome)
 }
@@ -319,7 +331,7 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 // again.
 func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
-	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known {
+	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known && !g.restored(o) {
 		gate = nil // no other gate could charge the card without its code
 	}
 	event := eventOf(outcome, gate != nil)
@@ -365,6 +377,10 @@ func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome process
 	if !moved {
 		g.lost(o, outcome)
 		return nil
+	}
+	if event == payout.DeclineChain && g.restored(o) { // it may have been sent to the next gate too
+		o.Stage, o.Version, o.GatePosition, o.GateID = m.To, o.Version+1, m.GatePosition, m.GateID
+		return g.presumeSent(o)
 	}
 	g.wake(m.GateID)
 	return nil

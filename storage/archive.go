@@ -146,6 +146,18 @@ func (tx *Tx) SetArchivedUpTo(id payout.OrderID) error {
 	return nil
 }
 
+// NextMoved finds the least id above another one of an order that has a history; 0 when
+// there is none. An archived order has none.
+func (db *DB) NextMoved(ctx context.Context, after payout.OrderID) (payout.OrderID, error) {
+	var id payout.OrderID
+	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&id) },
+		"SELECT coalesce(min(order_id), 0) FROM moves WHERE order_id > $1", int64(after))
+	if err != nil {
+		return 0, fmt.Errorf("read the next order with a history: %w", err)
+	}
+	return id, nil
+}
+
 // OrderIDs tells the least and the greatest id of an order; 1 and 0 when there is none.
 func (db *DB) OrderIDs(ctx context.Context) (first, last payout.OrderID, err error) {
 	least, greatest, err := db.orderIDs(ctx)

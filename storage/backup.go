@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"modernc.org/sqlite"
 )
@@ -43,6 +44,9 @@ func (db *DB) Backup(ctx context.Context, file string, progress func(done, of in
 	}
 	if err == nil {
 		err = os.Rename(file+partSuffix, file)
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(file))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("back up: %w", err), ignoreNotExist(os.Remove(file+partSuffix)))

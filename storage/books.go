@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"payout"
 )
@@ -23,6 +24,11 @@ type bookRule struct {
 
 // here is the condition on an order that is not archived.
 const here = "length(params_sealed) > 0"
+
+// sent is the condition that a stage is one where the rail has not decided.
+func sent(stage string) string {
+	return stage + " = 'sending' OR " + stage + " = 'pending' OR " + stage + " = 'doubtful'"
+}
 
 // orderRules are looked at a range of orders at a time. $1 and $2 bound the ids.
 var orderRules = []bookRule{
@@ -44,8 +50,26 @@ var orderRules = []bookRule{
 	{"an approved order has one approved transaction, and no other order has any", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
 		AND (SELECT count(*) FROM transactions AS t WHERE t.order_id = o.id AND t.stage = 'approved')
 			<> CASE WHEN stage = 'approved' THEN 1 ELSE 0 END`},
-	{"at most one transaction of an order is open, and none of a final order", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
-		AND (SELECT count(*) FROM transactions AS t WHERE t.order_id = o.id AND t.ended_us = 0) > CASE WHEN final_us > 0 THEN 0 ELSE 1 END`},
+	{"an order's attempts are numbered from 1 without a gap", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2 AND ` + here + `
+		AND attempts <> (SELECT coalesce(max(attempt), 0) FROM transactions AS t WHERE t.order_id = o.id)`},
+	{"an order that its rail has not decided has one open transaction, its last, and no other order has any", "order", `SELECT id FROM orders AS o
+		WHERE id > $1 AND id <= $2 AND (SELECT count(*) + count(CASE WHEN t.attempt <> o.attempts THEN 1 END) FROM transactions AS t
+			WHERE t.order_id = o.id AND t.ended_us = 0) <> CASE WHEN ` + sent("stage") + ` THEN 1 ELSE 0 END`},
+	{"an open transaction stands where its order stands", "order", `SELECT t.order_id FROM transactions AS t JOIN orders AS o ON o.id = t.order_id
+		WHERE t.order_id > $1 AND t.order_id <= $2 AND t.ended_us = 0 AND t.stage <> o.stage`},
+	{"an attempt after which its order went on had ended unpaid", "order", `SELECT DISTINCT t.order_id FROM transactions AS t JOIN orders AS o ON o.id = t.order_id
+		WHERE t.order_id > $1 AND t.order_id <= $2 AND (t.attempt < o.attempts OR o.stage = 'starting')
+			AND t.stage <> 'starting' AND t.stage <> 'declined'`},
+	{"an order that its rail decided ended as its last attempt", "order", `SELECT o.id FROM orders AS o
+		JOIN moves AS m ON m.order_id = o.id AND m.version = o.version
+		JOIN transactions AS t ON t.order_id = o.id AND t.attempt = o.attempts
+		WHERE o.id > $1 AND o.id <= $2 AND o.final_us > 0 AND (` + sent("m.from_stage") + `) AND t.stage <> o.stage`},
+	// As payout.Reference makes it.
+	{"a transaction has the reference of its order and attempt", "order", `SELECT DISTINCT order_id FROM transactions WHERE order_id > $1 AND order_id <= $2
+		AND reference <> CAST(order_id AS TEXT) || '-' || CAST(attempt AS TEXT)`},
+	{"a late outcome that says approved is of an order that was approved, or may be", "order", `SELECT DISTINCT l.order_id FROM late_outcomes AS l
+		JOIN orders AS o ON o.id = l.order_id
+		WHERE l.order_id > $1 AND l.order_id <= $2 AND l.result = 'approved' AND o.final_us > 0 AND o.stage <> 'approved'`},
 	{"an order that was not paid has an error code", "order", `SELECT id FROM orders WHERE id > $1 AND id <= $2
 		AND final_us > 0 AND stage <> 'approved' AND error_code = 0`},
 	{"an order owes at most one callback, and only when it is final", "order", `SELECT id FROM orders AS o WHERE id > $1 AND id <= $2
@@ -78,7 +102,7 @@ var wholeRules = []bookRule{
 // The rules that need the master key.
 const (
 	ruleSealed = "what is sealed can be opened"
-	ruleOwed   = "a final order that named a callback URL has a callback"
+	ruleOwed   = "a final order has a callback if it, or its endpoint, named a callback URL"
 )
 
 // firstSQL is the stages where orders may begin, as a condition on a row of moves.
@@ -106,19 +130,33 @@ const (
 	findingsMax = 100  // told for each rule; more would not help anybody
 )
 
+// What the progress of CheckBooks is told in.
+const (
+	CheckedRules  = "checks of the whole database"
+	CheckedOrders = "orders checked"
+)
+
 // CheckBooks looks for what breaks the rules of the books, also of a database in
 // use: orders that change meanwhile are looked at as they are at one moment each.
-// Progress is told in orders.
-func (db *DB) CheckBooks(ctx context.Context, found func(Finding), progress func(done, of int64)) error {
+// Progress is told in CheckedRules, then in CheckedOrders.
+func (db *DB) CheckBooks(ctx context.Context, found func(Finding), progress func(what string, done, of int64)) error {
+	steps := int64(len(wholeRules)) + 1
+	progress(CheckedRules, 0, steps)
 	if e, ok := db.engine.(*sqliteEngine); ok {
 		if err := e.checkFile(ctx, found); err != nil {
 			return fmt.Errorf("check the file: %w", err)
 		}
 	}
-	for _, rule := range wholeRules {
+	for i, rule := range wholeRules {
+		progress(CheckedRules, int64(i)+1, steps)
 		if err := db.checkRule(ctx, rule, found); err != nil {
 			return err
 		}
+	}
+	progress(CheckedRules, steps, steps)
+	endpoints, err := db.calledBack(ctx, found)
+	if err != nil {
+		return err
 	}
 	first, last, err := db.orderIDs(ctx)
 	if err != nil {
@@ -131,17 +169,17 @@ func (db *DB) CheckBooks(ctx context.Context, found func(Finding), progress func
 				return err
 			}
 		}
-		if err := db.checkSealed(ctx, from, to, found); err != nil {
+		if err := db.checkSealed(ctx, from, to, endpoints, found); err != nil {
 			return err
 		}
-		progress(to-first+1, last-first+1)
+		progress(CheckedOrders, to-first+1, last-first+1)
 	}
 	return nil
 }
 
 func (db *DB) checkRule(ctx context.Context, rule bookRule, found func(Finding), args ...any) error {
 	told := 0
-	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+	err := readAll(ctx, db.engine.patient(), func(r rows) error {
 		var id int64
 		if err := r.Scan(&id); err != nil {
 			return err
@@ -162,7 +200,7 @@ func (db *DB) checkRule(ctx context.Context, rule bookRule, found func(Finding),
 
 // orderIDs tells the least and the greatest id of an order; 1 and 0 when there is none.
 func (db *DB) orderIDs(ctx context.Context) (first, last int64, err error) {
-	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&first, &last) },
+	err = readOne(ctx, db.engine.patient(), func(r rows) error { return r.Scan(&first, &last) },
 		"SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM orders")
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the ids of orders: %w", err)
@@ -170,24 +208,47 @@ func (db *DB) orderIDs(ctx context.Context) (first, last int64, err error) {
 	return first, last, nil
 }
 
-// checkSealed opens what is sealed in a range of orders, and looks whether those
-// that named a callback URL owe a callback at their end.
-func (db *DB) checkSealed(ctx context.Context, from, to int64, found func(Finding)) error {
-	err := readAll(ctx, db.engine.reader(), func(r rows) error {
-		var id, owed, final int64
+// calledBack tells which endpoints have a callback URL of their own. That never changes.
+func (db *DB) calledBack(ctx context.Context, found func(Finding)) (map[payout.EndpointID]bool, error) {
+	endpoints := make(map[payout.EndpointID]bool)
+	err := readAll(ctx, db.engine.patient(), func(r rows) error {
+		var id payout.EndpointID
 		var sealed []byte
-		if err := r.Scan(&id, &sealed, &final, &owed); err != nil || len(sealed) == 0 { // archived
+		if err := r.Scan(&id, &sealed); err != nil {
+			return err
+		}
+		url, err := db.vault.Open(sealed, endpointPlace(id))
+		if err != nil {
+			found(Finding{ruleSealed, "endpoint " + id.String()})
+		}
+		endpoints[id] = len(url) > 0
+		return nil
+	}, "SELECT id, callback_url_sealed FROM endpoints")
+	if err != nil {
+		return nil, fmt.Errorf("open endpoints: %w", err)
+	}
+	return endpoints, nil
+}
+
+// checkSealed opens what is sealed in a range of orders, and looks whether those
+// for which a callback URL was named owe a callback at their end.
+func (db *DB) checkSealed(ctx context.Context, from, to int64, endpoints map[payout.EndpointID]bool, found func(Finding)) error {
+	err := readAll(ctx, db.engine.patient(), func(r rows) error {
+		var id, owed, final int64
+		var endpoint payout.EndpointID
+		var sealed []byte
+		if err := r.Scan(&id, &endpoint, &sealed, &final, &owed); err != nil || len(sealed) == 0 { // archived
 			return err
 		}
 		params, err := db.openParams(payout.OrderID(id), sealed)
 		switch {
 		case err != nil:
 			found(Finding{ruleSealed, place(payout.OrderID(id))})
-		case final > 0 && owed == 0 && (params["server_callback_url"] != "" || params["notify_url"] != ""):
+		case final > 0 && owed == 0 && (params["server_callback_url"] != "" || params["notify_url"] != "" || endpoints[endpoint]):
 			found(Finding{ruleOwed, place(payout.OrderID(id))})
 		}
 		return nil
-	}, `SELECT id, params_sealed, final_us, (SELECT count(*) FROM callbacks AS c WHERE c.order_id = o.id) FROM orders AS o
+	}, `SELECT id, endpoint_id, params_sealed, final_us, (SELECT count(*) FROM callbacks AS c WHERE c.order_id = o.id) FROM orders AS o
 		WHERE id > $1 AND id <= $2`, from, to)
 	if err != nil {
 		return fmt.Errorf("open orders: %w", err)
@@ -196,7 +257,7 @@ func (db *DB) checkSealed(ctx context.Context, from, to int64, found func(Findin
 }
 
 func (db *DB) checkURLs(ctx context.Context, from, to int64, found func(Finding)) error {
-	err := readAll(ctx, db.engine.reader(), func(r rows) error {
+	err := readAll(ctx, db.engine.patient(), func(r rows) error {
 		var id, order int64
 		var sealed []byte
 		if err := r.Scan(&id, &order, &sealed); err != nil {
@@ -232,29 +293,50 @@ func (e *sqliteEngine) checkFile(ctx context.Context, found func(Finding)) error
 	return r.Err()
 }
 
-// PaidOrders tells of each order that was ever handed to a rail whether it is
-// approved, and whether it is final: what the books of a rail are compared with.
-func (db *DB) PaidOrders(ctx context.Context, processorGates []payout.GateID, tell func(id payout.OrderID, stage payout.Stage)) error {
-	if len(processorGates) == 0 {
+// An Attempted is what a rail's own books are compared with: an attempt of an order or,
+// of an archived order, which has kept none, the order.
+type Attempted struct {
+	OrderID      payout.OrderID
+	Reference    string       // empty of an archived order
+	Stage        payout.Stage // of the attempt
+	Ended        bool
+	Amount       payout.Amount
+	ReceiverMask string // empty of an archived order
+}
+
+// Attempts tells of every attempt at some gates.
+func (db *DB) Attempts(ctx context.Context, gates []payout.GateID, tell func(Attempted)) error {
+	if len(gates) == 0 {
 		return nil
 	}
-	args := make([]any, len(processorGates))
-	for i, gate := range processorGates {
+	args := make([]any, len(gates))
+	for i, gate := range gates {
 		args[i] = int64(gate)
 	}
-	gates := "(" + placeholders(1, len(args)) + ")"
-	err := readAll(ctx, db.engine.reader(), func(r rows) error {
-		var id payout.OrderID
-		var stage payout.Stage
-		if err := r.Scan(&id, &stage); err != nil {
-			return err
+	among := "gate_id IN (" + placeholders(1, len(args)) + ")"
+	err := readAll(ctx, db.engine.patient(), func(r rows) error {
+		var a Attempted
+		err := r.Scan(&a.OrderID, &a.Reference, &a.Stage, &a.Ended, &a.Amount.Minor, &a.Amount.Currency, &a.ReceiverMask)
+		if err == nil {
+			tell(a)
 		}
-		tell(id, stage)
-		return nil
-	}, `SELECT id, stage FROM orders AS o WHERE attempts > 0 AND (NOT `+here+` AND gate_id IN `+gates+` OR EXISTS
-		(SELECT 1 FROM transactions AS t WHERE t.order_id = o.id AND t.gate_id IN `+gates+`))`, args...)
+		return err
+	}, `SELECT t.order_id, t.reference, t.stage, t.ended_us > 0, o.amount_minor, o.currency, o.receiver_mask
+			FROM transactions AS t JOIN orders AS o ON o.id = t.order_id WHERE t.`+among+`
+		UNION ALL SELECT id, '', stage, final_us > 0, amount_minor, currency, '' FROM orders WHERE attempts > 0 AND NOT `+here+" AND "+among, args...)
 	if err != nil {
-		return fmt.Errorf("read paid orders: %w", err)
+		return fmt.Errorf("read attempts: %w", err)
 	}
 	return nil
+}
+
+// LastMove tells when an order was last moved: what has happened since, a backup does not
+// know. It is zero when nothing has.
+func (db *DB) LastMove(ctx context.Context) (time.Time, error) {
+	var at int64
+	err := readOne(ctx, db.engine.patient(), func(r rows) error { return r.Scan(&at) }, "SELECT coalesce(max(at_us), 0) FROM moves")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the last move: %w", err)
+	}
+	return fromUS(at), nil
 }

@@ -20,6 +20,10 @@ type Directory struct {
 	Endpoints map[payout.EndpointID]*payout.Endpoint
 	Groups    map[payout.GroupID]*payout.EndpointGroup
 
+	// RestoredBelow is above the ids of the orders that a restored backup has brought; 0
+	// when there was none. They may have been sent since it was made: see Restored.
+	RestoredBelow payout.OrderID
+
 	byLogin map[string]*payout.ConnectingParty
 }
 
@@ -71,7 +75,7 @@ func (db *DB) readDirectory(ctx context.Context) (*Directory, error) {
 		return nil, err
 	}
 	read := directoryReader{db: db, ctx: ctx, q: db.engine.reader(), d: d}
-	for _, part := range []func() error{read.parties, read.keys, read.projects, read.gates, read.endpoints, read.groups} {
+	for _, part := range []func() error{read.parties, read.keys, read.projects, read.gates, read.endpoints, read.groups, read.restored} {
 		if err := part(); err != nil {
 			return nil, fmt.Errorf("read set-up: %w", err)
 		}
@@ -84,6 +88,10 @@ type directoryReader struct {
 	ctx context.Context
 	q   querier
 	d   *Directory
+}
+
+func (read directoryReader) restored() error {
+	return readAll(read.ctx, read.q, func(r rows) error { return r.Scan(&read.d.RestoredBelow) }, "SELECT next FROM counters WHERE name = $1", restoredCounter)
 }
 
 func (read directoryReader) parties() error {

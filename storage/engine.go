@@ -26,6 +26,9 @@ type engine interface {
 	passes(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
+	// patient is a reader for questions that may take long, as no request's does; they
+	// end with their context.
+	patient() querier
 	// alone takes a lock that ends with release or with the process; ErrAlone
 	// when somebody has it.
 	alone(context.Context) (release func() error, err error)

@@ -41,7 +41,7 @@ func TestFilledBooksAreInOrder(t *testing.T) {
 			t.Errorf("progress ended at %d", last)
 		}
 		checked := int64(0)
-		err := db.CheckBooks(t.Context(), func(f storage.Finding) { t.Errorf("%s: %s", f.Rule, f.What) }, func(done, of int64) { checked = of })
+		err := db.CheckBooks(t.Context(), func(f storage.Finding) { t.Errorf("%s: %s", f.Rule, f.What) }, func(_ string, _, of int64) { checked = of })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestAFillThatCannotGoOnSaysWhy(t *testing.T) {
 		if !errors.Is(err, broken) {
 			t.Errorf("Fill: %v", err)
 		}
-		if err := db.CheckBooks(t.Context(), func(f storage.Finding) { t.Errorf("%s: %s", f.Rule, f.What) }, func(int64, int64) {}); err != nil {
+		if err := db.CheckBooks(t.Context(), func(f storage.Finding) { t.Errorf("%s: %s", f.Rule, f.What) }, func(string, int64, int64) {}); err != nil {
 			t.Error(err)
 		}
 		ended, cancel := context.WithCancel(t.Context())

@@ -38,6 +38,7 @@ var apart = map[string]string{
 	"clock.go":     "the database's clock",
 	"backup.go":    "a copy of a whole file",
 	"books.go":     "payoutd check looks at every row, on purpose",
+	"restored.go":  "payoutd restored, while no gateway serves: orders that are not final, once",
 	"fill.go":      "past orders in bulk, for benchmarks",
 	"rows.go":      "the words of statements for many rows",
 }
@@ -290,14 +291,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	must(db.CardRef(ctx, 1, payout.CardRefIDMin+1))
 	must(db.CardRefs(ctx, 1, 10))
 	useJournal(ctx, t, db, o.ID)
-	archive := openArchive(t, db)
-	_, _, err := db.OrderIDs(ctx)
-	must(nil, err)
-	must(db.ArchivedUpTo(ctx))
-	must(db.Archive(ctx, archive, old(t, db, id), false))
-	refused, err := db.RefusedRequests(ctx, 0)
-	must(nil, err)
-	must(nil, db.ArchiveRefused(ctx, archive, refused, false))
+	useArchive(ctx, t, db, id, must)
 	for _, column := range storage.SealedColumns() {
 		must(db.Reseal(ctx, column, 1<<40, 100)) // a new key's work is the same
 		must(db.Exchange(ctx, column, [][]any{{int64(1) << 40, []byte{1}, []byte{2}}}))
@@ -333,6 +327,20 @@ func useDue(t *testing.T, db *storage.DB) {
 	if err := errors.Join(append(errs, doubtful, callbacks)...); err != nil {
 		t.Error(err)
 	}
+}
+
+// useArchive calls what archives the order of books.
+func useArchive(ctx context.Context, t *testing.T, db *storage.DB, id payout.OrderID, must func(any, error)) {
+	t.Helper()
+	archive := openArchive(t, db)
+	_, _, err := db.OrderIDs(ctx)
+	must(nil, err)
+	must(db.ArchivedUpTo(ctx))
+	must(db.Archive(ctx, archive, old(t, db, id), false))
+	refused, err := db.RefusedRequests(ctx, 0)
+	must(nil, err)
+	must(nil, db.ArchiveRefused(ctx, archive, refused, false))
+	must(db.NextMoved(ctx, id))
 }
 
 // useMoves takes an order to its end, by a move that has everything that a move may have.

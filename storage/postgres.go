@@ -501,6 +501,20 @@ func (r postgresReader) query(ctx context.Context, sql string, args ...any) (row
 	return heldRows{found, func() { cancel(); connection.Release() }}, nil
 }
 
+func (e *postgresEngine) patient() querier { return patientReader{e} }
+
+// A patientReader hears a question out however long it takes, and ends it with its
+// context; then its connection ends too.
+type patientReader struct{ e *postgresEngine }
+
+func (r patientReader) query(ctx context.Context, sql string, args ...any) (rows, error) {
+	found, err := r.e.pool.Query(ctx, r.e.text(sql), args...)
+	if err != nil {
+		return nil, unread(err)
+	}
+	return heldRows{found, func() {}}, nil
+}
+
 // unread makes the error of a read ErrUnavailable unless the server has answered
 // the question itself.
 func unread(err error) error {

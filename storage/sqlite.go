@@ -499,6 +499,8 @@ func (c *sqliteConn) rollback() {
 
 func (e *sqliteEngine) reader() querier { return sqliteReader{e} }
 
+func (e *sqliteEngine) patient() querier { return sqliteReader{e} }
+
 type sqliteReader struct{ e *sqliteEngine }
 
 // query answers nothing while a commit is unsettled: it could say "not found" of an

@@ -103,7 +103,8 @@ func addOldOrder(ctx context.Context, db *storage.DB, v *vault.Vault, want oldOr
 	end := storage.Move{Event: payout.Approve, Closes: &ended, Receipt: payout.NewReceiptID(v.Hash("receipt", id.String())),
 		Callback: &payout.Callback{Receiver: "example.com:443", URL: "https://example.com/", DueAt: want.created}}
 	if !want.final {
-		end = storage.Move{Event: payout.Lose, DueAt: time.Now().Add(time.Hour)}
+		ended.Stage, ended.EndedAt = payout.Doubtful, time.Time{}
+		end = storage.Move{Event: payout.Lose, DueAt: time.Now().Add(time.Hour), Closes: &ended}
 	}
 	for version, m := range []storage.Move{{Event: payout.Send, Opens: attempt, DueAt: time.Now().Add(time.Hour)}, end} {
 		m.OrderID, m.From, m.Version, m.At, m.GateID, m.Attempts = id, o.Stage, version, want.created, 1, 1

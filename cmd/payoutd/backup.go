@@ -8,10 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
-	"payout"
-	"payout/processor/simulator"
 	"payout/storage"
 	"payout/vault"
 )
@@ -23,7 +20,7 @@ type backupCmd struct {
 
 // Help tells what a backup needs besides.
 func (backupCmd) Help() string {
-	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE".
+	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE". Who goes on from a backup runs "payoutd restored" before the first "payoutd serve".
 
 A PostgreSQL database is backed up by PostgreSQL's own means: pg_basebackup with archived WAL for a copy that can be brought to any moment, or pg_dump. "payoutd check URL" looks at what was restored.`
 }
@@ -54,27 +51,39 @@ type checkCmd struct {
 
 // Help tells what is looked at.
 func (checkCmd) Help() string {
-	return `Every order's stage against its history, its attempts against its transactions, what is owed against what was sent; that everything sealed can be opened with the master key; that ids and serial-numbers cannot be given twice; and, on SQLite, every page of the file. Nothing is changed. The exit code is 1 when something is found.`
+	return `Every order's stage against its history, its attempts against its transactions, what is owed against what was sent; that everything sealed can be opened with the master key; that ids and serial-numbers cannot be given twice; and, on SQLite, every page of the file. Nothing is changed, and a gateway may go on serving. The exit code is 1 when something is found.
+
+With --simulator-book, each attempt at a gate of the simulator is compared with the rail's payments: that none was paid twice, or after it had ended unpaid, that the approved ones were paid, and by amount, currency and Receiver. When a backup is looked at (FILE|URL), payments that are later than all that it knows are counted and contradict nothing: it cannot know of them. Those are the payments that a restore is about: see "payoutd restored --help". In the database that is in use each of them is a finding.`
 }
 
 // Run looks at the books.
 func (c checkCmd) Run(ctx context.Context, t terminal) error {
+	copied := c.File != ""
 	c.Database = cmp.Or(c.File, c.Database)
 	return c.current(ctx, func(db *storage.DB, _ *vault.Vault) error {
-		p := newProgress(t.out, "orders checked")
+		p := newProgress(t.out, "")
 		findings := 0
 		found := func(f storage.Finding) {
 			findings++
 			p.say("BROKEN  " + f.Rule + ": " + f.What)
 		}
-		checked := int64(0)
-		err := db.CheckBooks(ctx, found, func(done, total int64) { checked = total; p.show(done, total) })
+		checked, later := int64(0), 0
+		err := db.CheckBooks(ctx, found, func(what string, done, total int64) {
+			if what == storage.CheckedOrders {
+				checked = total
+			}
+			p.showOf(what, done, total)
+		})
 		if err == nil && c.SimulatorBook != "" {
-			err = compareSimulator(ctx, db, c.SimulatorBook, found)
+			s := simulatorBook{file: c.SimulatorBook, copied: copied, found: found}
+			later, err = s.compare(ctx, db)
 		}
 		p.end()
 		if err != nil {
 			return err
+		}
+		if later > 0 {
+			t.printf("%d payments of the rail are later than all that this database knows.\n", later)
 		}
 		if findings > 0 {
 			t.printf("%d findings.\n", findings)
@@ -85,60 +94,27 @@ func (c checkCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// compareSimulator compares the orders with what the simulator has paid.
-func compareSimulator(ctx context.Context, db *storage.DB, book string, found func(storage.Finding)) error {
-	if _, err := os.Stat(book); err != nil {
-		return fmt.Errorf("open the simulator's book: %w", err)
-	}
-	rail, err := simulator.Open(book, simulator.Options{Now: time.Now})
-	if err != nil {
-		return err
-	}
-	paid, err := rail.PaidByOrder(ctx)
-	if err = errors.Join(err, rail.Close()); err != nil {
-		return err
-	}
-	d, err := db.Directory(ctx)
-	if err != nil {
-		return err
-	}
-	var gates []payout.GateID
-	for _, gate := range d.Gates {
-		if gate.Processor == "simulator" {
-			gates = append(gates, gate.ID)
-		}
-	}
-	err = db.PaidOrders(ctx, gates, func(id payout.OrderID, stage payout.Stage) {
-		what := "order " + id.String()
-		switch n := paid[id]; {
-		case n > 1:
-			found(storage.Finding{Rule: "an order is paid at most once", What: what})
-		case stage == payout.Approved && n == 0:
-			found(storage.Finding{Rule: "an approved order was paid by the rail", What: what})
-		case stage.Final() && stage != payout.Approved && n > 0:
-			found(storage.Finding{Rule: "an order that ended unpaid was not paid by the rail", What: what})
-		}
-		delete(paid, id)
-	})
-	for id := range paid {
-		found(storage.Finding{Rule: "what the rail has paid is an order", What: "order " + id.String()})
-	}
-	return err
-}
-
 // existing runs a function with a database that is there; it makes none and
 // changes no tables.
 func (s stored) existing(ctx context.Context, fn func(*storage.DB, *vault.Vault) error) error {
-	if !strings.Contains(s.Database, "://") {
-		if _, err := os.Stat(strings.TrimPrefix(s.Database, "sqlite:")); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no database %s", s.Database)
-		}
+	if err := s.exists(); err != nil {
+		return err
 	}
 	db, v, err := storage.OpenWithKey(ctx, s.Database, s.key())
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(db, v), db.Close())
+}
+
+// exists returns an error when an SQLite database is not there.
+func (s stored) exists() error {
+	if !strings.Contains(s.Database, "://") {
+		if _, err := os.Stat(strings.TrimPrefix(s.Database, "sqlite:")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database %s", s.Database)
+		}
+	}
+	return nil
 }
 
 // current is existing, of tables that are those of this build.

@@ -22,13 +22,14 @@ import (
 
 // cli is the whole command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" group:"run" help:"Run the gateway."`
-	Demo    demoCmd    `cmd:"" group:"call" help:"Run a sandbox, send a payout through it and show every exchange."`
-	Migrate migrateCmd `cmd:"" group:"run" help:"Bring the database's tables up to date (serve does it too)."`
-	Backup  backupCmd  `cmd:"" group:"run" help:"Copy the SQLite database while the gateway serves."`
-	Check   checkCmd   `cmd:"" group:"run" help:"Look whether the books are in order, of this database or of a backup."`
-	Archive archiveCmd `cmd:"" group:"run" help:"Move what belongs to old orders into files, while the gateway serves."`
-	Keygen  keygenCmd  `cmd:"" group:"call" help:"Make an RSA key pair for signing requests."`
+	Serve    serveCmd    `cmd:"" group:"run" help:"Run the gateway."`
+	Demo     demoCmd     `cmd:"" group:"call" help:"Run a sandbox, send a payout through it and show every exchange."`
+	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring the database's tables up to date (serve does it too)."`
+	Backup   backupCmd   `cmd:"" group:"run" help:"Copy the SQLite database while the gateway serves."`
+	Check    checkCmd    `cmd:"" group:"run" help:"Look whether the books are in order, of this database or of a backup."`
+	Restored restoredCmd `cmd:"" group:"run" help:"Make a restored backup safe to serve on: run once before the first serve."`
+	Archive  archiveCmd  `cmd:"" group:"run" help:"Move what belongs to old orders into files, while the gateway serves."`
+	Keygen   keygenCmd   `cmd:"" group:"call" help:"Make an RSA key pair for signing requests."`
 
 	Party    partyCmd    `cmd:"" group:"run" help:"Connecting Parties: who may call, and with which keys."`
 	Project  projectCmd  `cmd:"" group:"run" help:"Projects: sets of endpoints under one name."`

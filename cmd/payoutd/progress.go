@@ -40,7 +40,7 @@ func (p *progress) show(done, total int64) {
 	if p.began.IsZero() {
 		p.began, p.shown = now, now
 	}
-	if total == 0 || now.Sub(p.shown) < every && !(p.live && done == total) {
+	if total == 0 || now.Sub(p.shown) < every && !(p.live && (done == 0 || done == total)) {
 		return
 	}
 	p.shown = now
@@ -53,6 +53,15 @@ func (p *progress) show(done, total int64) {
 	full := int(done * width / total)
 	fmt.Fprintf(p.out, "\r[%s%s] %s ", strings.Repeat("#", full), strings.Repeat(".", width-full), text)
 	p.open = true
+}
+
+// showOf is show of one kind of parts after another.
+func (p *progress) showOf(what string, done, total int64) {
+	if what != p.what {
+		p.end()
+		p.what = what
+	}
+	p.show(done, total)
 }
 
 // say prints a line, below the bar if there is one.

@@ -115,8 +115,9 @@ func TestProgressIsABarOnATerminalAndLinesElsewhere(t *testing.T) {
 		t.Errorf("lines are\n%s", got)
 	}
 	bars := strings.Split(show(true), "\r")
-	if len(bars) != 11 || bars[5] != "[###############...............] 50 of 100 sealed again, 10 a second " ||
-		bars[10] != "[##############################] 100 of 100 sealed again, 10 a second \ndone\n" {
+	if len(bars) != 12 || bars[1] != "[..............................] 0 of 100 sealed again, 0 a second " ||
+		bars[6] != "[###############...............] 50 of 100 sealed again, 10 a second " ||
+		bars[11] != "[##############################] 100 of 100 sealed again, 10 a second \ndone\n" {
 		t.Errorf("bars are %q", bars)
 	}
 }

@@ -472,7 +472,7 @@ func (t *torture) compare(ctx context.Context, db *storage.DB, r *report) error 
 		return err
 	}
 	b.compare(t.found)
-	if err := db.CheckBooks(ctx, func(f storage.Finding) { t.found(f.Rule, f.What) }, func(int64, int64) {}); err != nil {
+	if err := db.CheckBooks(ctx, func(f storage.Finding) { t.found(f.Rule, f.What) }, func(string, int64, int64) {}); err != nil {
 		return err
 	}
 	r.count(b)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"payout"
@@ -134,6 +135,38 @@ func (s *Simulator) PaidByOrder(ctx context.Context) (map[payout.OrderID]int, er
 		return nil, fmt.Errorf("count the payments in the simulator's book: %w", err)
 	}
 	return paid, nil
+}
+
+// Payments tells of every payment in the book at a path, oldest first, beside whoever
+// writes it. Nothing is decided and nothing changed: what is accepted is no payment yet,
+// though its time may have come. The Type is not told.
+func Payments(ctx context.Context, path string, tell func(Entry)) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read the simulator's book: %w", err)
+		}
+	}()
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
+		RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}.Encode()}).String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.QueryContext(ctx, `SELECT id, order_id, reference, amount_minor, currency, receiver, tx_id, at_us FROM payments WHERE state = 'paid' ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		e := Entry{State: StatePaid}
+		var atMicros int64
+		if err := rows.Scan(&e.ID, &e.OrderID, &e.Reference, &e.Amount.Minor, &e.Amount.Currency, &e.Receiver, &e.TxID, &atMicros); err != nil {
+			return err
+		}
+		e.At = time.UnixMicro(atMicros).UTC()
+		tell(e)
+	}
+	return rows.Err()
 }
 
 // rowOf begins a row about a payment.

@@ -318,3 +318,36 @@ func BenchmarkPayout(b *testing.B) {
 		})
 	}
 }
+
+func TestPaymentsAreReadWithoutDecidingAny(t *testing.T) {
+	at, path := newClock(), filepath.Join(t.TempDir(), "book.db")
+	s := open(t, path, at)
+	s.Payout(t.Context(), pays(1, 1, approveAccount))
+	s.Payout(t.Context(), pays(2, 1, acceptApproveAccount))
+	at.advance(time.Hour)
+	read := func() (references []string) {
+		t.Helper()
+		err := Payments(t.Context(), path, func(e Entry) {
+			references = append(references, e.Reference)
+			if e.Amount != pays(1, 1, approveAccount).Amount || e.Receiver == "" || e.At.IsZero() {
+				t.Errorf("told %+v", e)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return references
+	}
+	for range 2 {
+		if diff := cmp.Diff([]string{"1-1"}, read()); diff != "" {
+			t.Errorf("an accepted payment was decided (-want +got):\n%s", diff)
+		}
+	}
+	s.Status(t.Context(), pays(2, 1, acceptApproveAccount)) // the rail itself decides
+	if diff := cmp.Diff([]string{"1-1", "2-1"}, read()); diff != "" {
+		t.Errorf("payments (-want +got):\n%s", diff)
+	}
+	if err := Payments(t.Context(), filepath.Join(t.TempDir(), "none.db"), func(Entry) {}); err == nil {
+		t.Error("a book that is not there was read")
+	}
+}
