@@ -65,14 +65,14 @@ const (
 )
 
 // Hasten mends what a clock that was ahead has left behind: an order that is to be
-// worked on much later than any worker puts it off. Run does it each minute.
+// worked on much later than a worker of any node puts it off. Run does it each minute.
 func (g *Gateway) Hasten(ctx context.Context) error {
-	now := g.Now()
-	never := now.Add(2 * max(g.Settings.pollMost(), g.Settings.lease()))
+	const lease = RailTimeoutMost + leaseMargin // the longest of any node
+	never := 2 * max(g.Settings.pollMost(), lease)
 	for id := range g.Directory().Gates {
 		var hastened int64
-		err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
-			hastened, err = tx.Hasten(id, never, hastenMost)
+		err := g.DB.Transact(ctx, g.Now(), func(tx *storage.Tx) (err error) {
+			hastened, err = tx.Hasten(id, never, lease, hastenMost)
 			return err
 		})
 		if err != nil {

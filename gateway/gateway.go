@@ -58,7 +58,7 @@ type Gateway struct {
 
 // Settings are the operator's choices. The zero value of each means its default.
 type Settings struct {
-	RailTimeout         time.Duration // longest call to a rail; default 60 s
+	RailTimeout         time.Duration // longest call to a rail, at most RailTimeoutMost; default 60 s
 	ConfirmWithin       time.Duration // a payout-check without payout-pay is declined after this; default 24 h
 	FormWithin          time.Duration // a payout form that is not sent is declined after this; default 30 min
 	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min
@@ -90,6 +90,10 @@ func (s Settings) deliveryLease() time.Duration { return s.callbackTimeout() + 1
 // leaseMargin is how much longer than a call to a rail a lease is: time to store
 // the intent before it and the outcome after it.
 const leaseMargin = 5 * time.Second
+
+// RailTimeoutMost is the longest RailTimeout: nodes that have another one judge by it
+// how long an order may be somebody's.
+const RailTimeoutMost = 10 * time.Minute
 
 // lease is how long a claimed order belongs to its worker: longer than any
 // step that the worker takes, so that a lease that ends means a dead worker.

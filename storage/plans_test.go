@@ -307,7 +307,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	}
 	must(nil, db.Transact(ctx, noon, func(tx *storage.Tx) error { _, err := tx.ForgetNonces(100); return err }))
 	must(nil, db.Transact(ctx, noon, func(tx *storage.Tx) error {
-		if _, err := tx.Hasten(7, noon, 100); err != nil {
+		if _, err := tx.Hasten(7, time.Hour, time.Minute, 100); err != nil {
 			return err
 		}
 		if err := tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1}); err != nil {
