@@ -133,7 +133,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	workers.Go(func() {
 		g.every(ctx, time.Minute, "wipe card codes", func(context.Context) error { g.codes.sweep(g.Now()); return nil })
 	})
-	workers.Go(func() { g.every(ctx, hastenEvery, "hasten orders", g.Hasten) })
+	workers.Go(func() { g.every(ctx, hastenEvery, "hasten what was put off", g.Hasten) })
 	workers.Go(func() { g.every(ctx, journalSweep, "forget journal", g.forgetJournal) })
 	workers.Go(func() { g.runJournal(ctx) })
 	workers.Go(func() { g.runCallbacks(ctx) })

@@ -15,6 +15,10 @@ import (
 // again: its receiver must not be hammered.
 const ResendPause = 30 * time.Second
 
+// leaseNever is a time from now at which no delivery's lease ends, whatever the node has
+// for its --callback-timeout.
+func (s Settings) leaseNever() time.Duration { return max(time.Hour, 2*s.deliveryLease()) }
+
 // ErrResendLater says that a callback is being sent at this moment, or was asked
 // for just before.
 var ErrResendLater = errors.New("the callback is under way already")
@@ -26,7 +30,7 @@ var ErrResendLater = errors.New("the callback is under way already")
 func (g *Gateway) ResendCallback(ctx context.Context, party payout.PartyID, id payout.CallbackID, by string) error {
 	now, again := g.Now(), false
 	err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
-		again, err = tx.ResendCallback(party, id, by, now.Add(-ResendPause))
+		again, err = tx.ResendCallback(party, id, by, now.Add(-ResendPause), now.Add(g.Settings.leaseNever()))
 		return err
 	})
 	if err != nil {

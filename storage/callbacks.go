@@ -110,10 +110,28 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	return nil
 }
 
+// HastenCallbacks makes callbacks due that are to be sent only later than never from now,
+// which no timetable and no lease can have meant, and tells how many it were, at most
+// limit.
+func (tx *Tx) HastenCallbacks(never time.Duration, limit int) (int64, error) {
+	now, later, err := tx.clocks()
+	if err != nil {
+		return 0, fmt.Errorf("hasten callbacks: %w", err)
+	}
+	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET due_us = $1, leased_us = 0 WHERE id IN (
+			SELECT id FROM callbacks WHERE due_us > $2 AND due_us > 0 ORDER BY due_us LIMIT $3 {{skip locked}})`,
+		us(now), us(later.Add(never)), int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("hasten callbacks: %w", err)
+	}
+	return n, nil
+}
+
 // ResendCallback makes a party's callback due now, and notes who asked for it. It
 // reports false, and changes nothing, when the callback is under way or was asked
-// for after the time since; ErrNotFound when the party has no such callback.
-func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by string, since time.Time) (bool, error) {
+// for after the time since; ErrNotFound when the party has no such callback. What is
+// later than never was noted by a clock that was ahead, and does not count.
+func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by string, since, never time.Time) (bool, error) {
 	var owner payout.PartyID
 	err := readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&owner) },
 		"SELECT o.party_id FROM callbacks AS c JOIN orders AS o ON o.id = c.order_id WHERE c.id = $1", int64(id))
@@ -124,7 +142,8 @@ func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by stri
 		return false, fmt.Errorf("send callback again: %w", err)
 	}
 	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET state = 'due', due_us = $2, leased_us = 0, asked_us = $2
-		WHERE id = $1 AND leased_us <= $2 AND asked_us <= $3`, int64(id), us(tx.Now), us(since))
+		WHERE id = $1 AND (leased_us <= $2 OR leased_us > $4) AND (asked_us <= $3 OR asked_us > $4)`,
+		int64(id), us(tx.Now), us(since), us(never))
 	if err == nil && n == 1 {
 		_, err = tx.conn.exec(tx.ctx, "INSERT INTO callback_resends (callback_id, at_us, asked_by) VALUES ($1, $2, $3)",
 			int64(id), us(tx.Now), by)
