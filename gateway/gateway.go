@@ -54,6 +54,8 @@ type Gateway struct {
 	workers    sync.Map                // payout.GateID to *gateWorker
 	courier    atomic.Pointer[courier] // nil until Run
 	delivering atomic.Int64            // callbacks
+
+	runs atomic.Pointer[<-chan struct{}] // closed when the workers are to end; nil until Run
 }
 
 // Settings are the operator's choices. The zero value of each means its default.
@@ -127,6 +129,8 @@ func (g *Gateway) reloadSetUp(ctx context.Context) error {
 // Run works until the context ends, and then until each worker has finished
 // its step. Reload must have succeeded before.
 func (g *Gateway) Run(ctx context.Context) {
+	ending := ctx.Done()
+	g.runs.Store(&ending)
 	var workers sync.WaitGroup
 	workers.Go(func() { g.every(ctx, or(g.Settings.ReloadEvery, 2*time.Second), "reload", g.Reload) })
 	workers.Go(func() { g.every(ctx, forgetPause, "forget nonces", g.forgetNonces) })
