@@ -29,6 +29,10 @@ import (
 // not authentic, and nothing was stored.
 var ErrNonceUsed = errors.New("nonce was used before")
 
+// ErrUnfit says that this node takes no requests now, though others may. Nothing was
+// stored.
+var ErrUnfit = errors.New("this node takes no requests now")
+
 // A Gateway has all use cases. Its fields are set before Run and not changed.
 type Gateway struct {
 	DB         *storage.DB
@@ -42,6 +46,7 @@ type Gateway struct {
 	Log        *slog.Logger
 	Metrics    *Metrics
 	Tracer     trace.Tracer // nil: no spans are made
+	Unfit      func() error // why Fit refuses, or nil; it is asked for every request. Nil: never
 
 	directory atomic.Pointer[storage.Directory]
 	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due
@@ -100,6 +105,23 @@ const RailTimeoutMost = 10 * time.Minute
 // lease is how long a claimed order belongs to its worker: longer than any
 // step that the worker takes, so that a lease that ends means a dead worker.
 func (s Settings) lease() time.Duration { return s.railTimeout() + leaseMargin }
+
+// ClocksMost is how far a node's clock may be from the database's. One that is farther
+// ahead of a node takes its orders while their calls to the rail may be on their way; and
+// one that is farther behind has its own taken.
+const ClocksMost = leaseMargin
+
+// Fit tells whether this node may take requests, and claim work: an error, ErrUnfit, says
+// why not. What is under way is seen through.
+func (g *Gateway) Fit() error {
+	if g.Unfit == nil {
+		return nil
+	}
+	if why := g.Unfit(); why != nil {
+		return fmt.Errorf("%w: %w", ErrUnfit, why)
+	}
+	return nil
+}
 
 // Directory returns the set-up as last read.
 func (g *Gateway) Directory() *storage.Directory { return g.directory.Load() }

@@ -28,6 +28,9 @@ var ErrResendLater = errors.New("the callback is under way already")
 // time. by is who asked, for the order's history. storage.ErrNotFound when the
 // party has no such callback. Asked twice, it is sent once.
 func (g *Gateway) ResendCallback(ctx context.Context, party payout.PartyID, id payout.CallbackID, by string) error {
+	if err := g.Fit(); err != nil {
+		return err
+	}
 	now, again := g.Now(), false
 	err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
 		again, err = tx.ResendCallback(party, id, by, now.Add(-ResendPause), now.Add(g.Settings.leaseNever()))

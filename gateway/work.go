@@ -87,6 +87,10 @@ type claim struct {
 // gateClaims claims as many due orders of a gate as its worker has room for, and
 // begins to work on them.
 func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gateWorker) (c claim, err error) {
+	if g.Fit() != nil {
+		worker.behind.Store(true)
+		return c, nil // idle looks again
+	}
 	gate := g.Directory().Gates[id]
 	want := claimMost
 	// A gate that is switched off or rests sees through what was sent; what was not, waits.

@@ -310,9 +310,6 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 		if _, err := tx.Hasten(7, time.Hour, time.Minute, 100); err != nil {
 			return err
 		}
-		if _, err := tx.HastenCallbacks(time.Hour, 100); err != nil {
-			return err
-		}
 		if err := tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1}); err != nil {
 			return err
 		}
@@ -365,6 +362,9 @@ func useCallbacks(t *testing.T, db *storage.DB, id payout.OrderID) {
 		t.Error(err)
 	}
 	err = db.Transact(ctx, noon.Add(time.Hour), func(tx *storage.Tx) error {
+		if _, err := tx.HastenCallbacks(time.Hour, 100); err != nil {
+			return err
+		}
 		_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour), noon.Add(2*time.Hour))
 		return err
 	})
