@@ -32,9 +32,10 @@ const day = 24 * time.Hour
 // lies between attempts 1 and 2.
 func Timetable() []time.Duration { return append([]time.Duration(nil), delays[:]...) }
 
-// Longest is the longest delay that Next tells.
-func Longest() time.Duration {
-	most := slices.Max(delays[:])
+// Longest is the longest delay that Next tells after one of the first attempts, so many of
+// them, at least 1.
+func Longest(attempts int) time.Duration {
+	most := slices.Max(delays[:min(attempts, len(delays))])
 	return most + time.Duration(float64(most)*jitterMax)
 }
 

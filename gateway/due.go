@@ -64,7 +64,8 @@ const (
 	hastenEvery = time.Minute
 	hastenMost  = 1000 // orders of a gate, or callbacks, in one transaction
 
-	clocksDiffer = time.Minute // those of nodes, at most
+	clocksDiffer  = time.Minute // those of nodes, at most
+	earlyAttempts = 11          // of a callback, that are an hour apart at most
 )
 
 // Hasten mends what a clock that was ahead has left behind: orders that are to be worked
@@ -83,8 +84,11 @@ func (g *Gateway) Hasten(ctx context.Context) error {
 			g.wake(id)
 		}
 	}
-	never = max(callback.Longest(), g.Settings.leaseNever()) + clocksDiffer
-	hastened, err := g.hasten(ctx, func(tx *storage.Tx) (int64, error) { return tx.HastenCallbacks(never, hastenMost) })
+	early := max(callback.Longest(earlyAttempts), g.Settings.leaseNever()) + clocksDiffer
+	late := max(callback.Longest(callback.Attempts), g.Settings.leaseNever()) + clocksDiffer
+	hastened, err := g.hasten(ctx, func(tx *storage.Tx) (int64, error) {
+		return tx.HastenCallbacks(earlyAttempts, early, late, hastenMost)
+	})
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,9 @@ import (
 // calls at once than it takes, and its circuit, so that a rail that is down rests for all.
 // Each node says now and then what it has under way and is told its part, an even one,
 // which grows as the others give up theirs. A node that cannot say so takes no more orders,
-// before the others take it for gone; one that is not fit to serve leaves its part to them. Which node an order came to does not matter: those
-// that find no room where they were accepted are due, and any node claims them.
+// before the others take it for gone; one that is not fit to serve leaves its part to them.
+// Which node an order came to does not matter: those that find no room where they were
+// accepted are due, and any node claims them.
 const (
 	shareEvery  = time.Second
 	shareLife   = 5 * time.Second // of a node that is not heard of

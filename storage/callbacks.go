@@ -12,6 +12,9 @@ import (
 // that a long queue costs no more than a short one.
 const claimWindow = 2000
 
+// hastenWindow is how many callbacks are looked at that are due last.
+const hastenWindow = 10_000
+
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
 // keeps others from them until the lease ends. A URL that cannot be read is
@@ -110,17 +113,20 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	return nil
 }
 
-// HastenCallbacks makes callbacks due that are to be sent only later than never from now,
-// which no timetable and no lease can have meant, and tells how many it were, at most
-// limit.
-func (tx *Tx) HastenCallbacks(never time.Duration, limit int) (int64, error) {
+// HastenCallbacks makes callbacks due that are to be sent only later than late from now,
+// or, after so many attempts at most, later than early: no timetable and no lease can have
+// meant that. It tells how many it were, at most limit. The latest are looked at, so many
+// that a long queue costs no more than a short one.
+func (tx *Tx) HastenCallbacks(attempts int, early, late time.Duration, limit int) (int64, error) {
 	now, later, err := tx.clocks()
 	if err != nil {
 		return 0, fmt.Errorf("hasten callbacks: %w", err)
 	}
-	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET due_us = $1, leased_us = 0 WHERE id IN (
-			SELECT id FROM callbacks WHERE due_us > $2 AND due_us > 0 ORDER BY due_us LIMIT $3 {{skip locked}})`,
-		us(now), us(later.Add(never)), int64(limit))
+	// The plus is that of ClaimCallbacks.
+	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET due_us = $1, leased_us = 0 WHERE +due_us > $2 AND id IN (
+			SELECT id FROM (SELECT id, attempts, due_us FROM callbacks WHERE due_us > 0 AND due_us > $2 ORDER BY due_us DESC LIMIT $6) AS latest
+			WHERE due_us > $3 OR attempts <= $4 LIMIT $5)`,
+		us(now), us(later.Add(early)), us(later.Add(late)), int64(attempts), int64(limit), int64(hastenWindow))
 	if err != nil {
 		return 0, fmt.Errorf("hasten callbacks: %w", err)
 	}

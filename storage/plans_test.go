@@ -362,7 +362,7 @@ func useCallbacks(t *testing.T, db *storage.DB, id payout.OrderID) {
 		t.Error(err)
 	}
 	err = db.Transact(ctx, noon.Add(time.Hour), func(tx *storage.Tx) error {
-		if _, err := tx.HastenCallbacks(time.Hour, 100); err != nil {
+		if _, err := tx.HastenCallbacks(5, time.Hour, 2*time.Hour, 100); err != nil {
 			return err
 		}
 		_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour), noon.Add(2*time.Hour))
