@@ -88,6 +88,9 @@ func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 	if e.form, err = readForm(e.w, e.r); err != nil {
 		return nil, err
 	}
+	if err := h.Gateway.Fit(); err != nil {
+		return nil, err // before the timestamp is judged
+	}
 	if e.Command.Auth == spec.OAuthRSA {
 		if err := h.authenticate(e); err != nil {
 			return nil, err
@@ -141,7 +144,7 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 	case errors.As(err, &refusal):
 		verdict, code = payout.VerdictRefused, refusal.Code
 		status = h.writeError(e, refusal)
-	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable):
+	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable), errors.Is(err, gateway.ErrUnfit):
 		level, verdict, code = slog.LevelError, payout.VerdictBusy, payout.CodeBusy
 		status = h.writeError(e, &payout.Error{Code: code})
 	case errors.Is(err, context.Canceled) && e.r.Context().Err() != nil: // the client did not wait: no fault of ours

@@ -2,6 +2,7 @@ package callback
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,13 @@ const day = 24 * time.Hour
 // Timetable returns the delays between the attempts, without jitter: the first
 // lies between attempts 1 and 2.
 func Timetable() []time.Duration { return append([]time.Duration(nil), delays[:]...) }
+
+// Longest is the longest delay that Next tells after one of the first attempts, so many of
+// them, at least 1.
+func Longest(attempts int) time.Duration {
+	most := slices.Max(delays[:min(attempts, len(delays))])
+	return most + time.Duration(float64(most)*jitterMax)
+}
 
 // Next tells how long to wait after attempt n (from 1) has failed before the
 // next one; ok is false after the last attempt, and then nothing more is owed.

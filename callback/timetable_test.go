@@ -71,6 +71,17 @@ func TestJitterIsATenthAtMost(t *testing.T) {
 	})
 }
 
+func TestNoDelayIsLongerThanTheLongest(t *testing.T) {
+	var most time.Duration
+	for n := 1; n <= Attempts; n++ {
+		delay, _ := Next(n, 1)
+		most = max(most, delay)
+		if got := Longest(n); got != most {
+			t.Errorf("after attempt %d at the latest, the longest is %s, want %s", n, got, most)
+		}
+	}
+}
+
 func TestTimetableIsACopy(t *testing.T) {
 	Timetable()[0] = 0
 	if got, _ := Next(1, 0); got != 10*time.Second {

@@ -41,6 +41,9 @@ func (g *Gateway) runCallbacks(ctx context.Context) {
 
 // courierClaims claims a portion of the due callbacks and begins their deliveries.
 func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, p portion, err error) {
+	if g.Fit() != nil {
+		return 0, portion{}, nil // idleCallbacks looks again
+	}
 	p = c.portion()
 	taken := p.most
 	defer func() { c.slots.giveBack(taken) }()

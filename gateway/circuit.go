@@ -33,12 +33,21 @@ type circuit struct {
 	news      chan<- struct{} // told of each change; nil: nobody wants to know
 }
 
+// left is what is left of the rest, and is asked under the lock. One that began while the
+// clock was ahead is no longer than the longest from the moment that it is asked for.
+func (c *circuit) left(now time.Time) time.Duration {
+	if longest := now.Add(longestRest); c.until.After(longest) {
+		c.until = longest
+	}
+	return max(0, c.until.Sub(now))
+}
+
 // allows tells how many orders may be sent now, when so many that are to be sent are under way.
 func (c *circuit) allows(now time.Time, underWay int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case now.Before(c.until):
+	case c.left(now) > 0:
 		return 0
 	case c.rests > 0:
 		return max(0, circuitTrips-c.elsewhere-underWay)
@@ -58,7 +67,7 @@ func (c *circuit) state(now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case now.Before(c.until):
+	case c.left(now) > 0:
 		return circuitOpen
 	case c.rests > 0:
 		return circuitTrying
@@ -78,7 +87,7 @@ func (c *circuit) record(o processor.Outcome, now time.Time, random float64) {
 		}
 		return
 	}
-	if now.Before(c.until) {
+	if c.left(now) > 0 {
 		return // a call that began before the rest
 	}
 	if c.failures++; c.failures < circuitTrips && c.rests == 0 {
@@ -115,7 +124,7 @@ func (c *circuit) changed() {
 func (c *circuit) says(now time.Time) (rest storage.GateRest, tells bool, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return storage.GateRest{Rests: c.rests, Left: max(0, c.until.Sub(now))}, c.changes > c.told, c.changes
+	return storage.GateRest{Rests: c.rests, Left: c.left(now)}, c.changes > c.told, c.changes
 }
 
 // hears takes over what was said last, if another node did: not what this one has said,

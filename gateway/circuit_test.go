@@ -160,6 +160,42 @@ func TestNoRestOfOtherNodesIsTooLong(t *testing.T) {
 	}
 }
 
+// A rest that began while the clock was ahead is, when it is back, no longer than the
+// longest, for who asks first; and it is not told to other nodes as a longer one.
+func TestRestOfAClockThatWasAheadIsNoLongerThanTheLongest(t *testing.T) {
+	now := time.Unix(0, 0)
+	for what, asks := range map[string]func(*circuit) bool{
+		"allows": func(c *circuit) bool { return c.allows(now, 0) == 0 },
+		"state":  func(c *circuit) bool { return c.state(now) == circuitOpen },
+		"says":   func(c *circuit) bool { rest, _, _ := c.says(now); return rest.Left == longestRest },
+		"record": func(c *circuit) bool { c.record(failure, now, 0.5); return c.rests == 1 },
+	} {
+		var c circuit
+		for range circuitTrips {
+			c.record(failure, now.Add(3*time.Hour), 0.5)
+		}
+		if !asks(&c) {
+			t.Errorf("%s: the gate does not rest", what)
+		}
+		if c.allows(now.Add(longestRest-time.Nanosecond), 0) != 0 || c.allows(now.Add(longestRest), 0) != circuitTrips {
+			t.Errorf("%s: the rest does not end after %s", what, longestRest)
+		}
+	}
+}
+
+// A rest of the longest length is not shortened.
+func TestLongestRestIsAsLongAsItIs(t *testing.T) {
+	now := time.Unix(0, 0)
+	c := circuit{rests: 1, until: now.Add(longestRest)}
+	if c.state(now) != circuitOpen || c.until != now.Add(longestRest) {
+		t.Errorf("it ends at %s", c.until)
+	}
+	c = circuit{rests: 1, until: now.Add(longestRest + time.Nanosecond)}
+	if c.state(now) != circuitOpen || c.until != now.Add(longestRest) {
+		t.Errorf("one that is longer ends at %s", c.until)
+	}
+}
+
 // What another node has said does not undo what this one has to say, nor is it heard twice.
 func TestOwnNewsOfARestAreNotOverheard(t *testing.T) {
 	now := time.Unix(0, 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"payout/callback"
 	"payout/storage"
 )
 
@@ -61,20 +62,20 @@ func (g *Gateway) NextDue(ctx context.Context) (time.Time, error) {
 
 const (
 	hastenEvery = time.Minute
-	hastenMost  = 1000 // orders of a gate in one transaction
+	hastenMost  = 1000 // orders of a gate, or callbacks, in one transaction
+
+	clocksDiffer  = time.Minute // those of nodes, at most
+	earlyAttempts = 11          // of a callback, that are an hour apart at most
 )
 
-// Hasten mends what a clock that was ahead has left behind: an order that is to be
-// worked on much later than any worker puts it off. Run does it each minute.
+// Hasten mends what a clock that was ahead has left behind: orders that are to be worked
+// on, and callbacks that are to be sent, much later than any node puts them off. Run does
+// it each minute.
 func (g *Gateway) Hasten(ctx context.Context) error {
-	now := g.Now()
-	never := now.Add(2 * max(g.Settings.pollMost(), g.Settings.lease()))
+	const lease = RailTimeoutMost + leaseMargin // the longest of any node
+	never := 2 * max(g.Settings.pollMost(), lease)
 	for id := range g.Directory().Gates {
-		var hastened int64
-		err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
-			hastened, err = tx.Hasten(id, never, hastenMost)
-			return err
-		})
+		hastened, err := g.hasten(ctx, func(tx *storage.Tx) (int64, error) { return tx.Hasten(id, never, lease, hastenMost) })
 		if err != nil {
 			return err
 		}
@@ -83,5 +84,26 @@ func (g *Gateway) Hasten(ctx context.Context) error {
 			g.wake(id)
 		}
 	}
+	early := max(callback.Longest(earlyAttempts), g.Settings.leaseNever()) + clocksDiffer
+	late := max(callback.Longest(callback.Attempts), g.Settings.leaseNever()) + clocksDiffer
+	hastened, err := g.hasten(ctx, func(tx *storage.Tx) (int64, error) {
+		return tx.HastenCallbacks(earlyAttempts, early, late, hastenMost)
+	})
+	if err != nil {
+		return err
+	}
+	if hastened > 0 {
+		g.Log.Warn("callbacks were put off to a time that no timetable means; a clock was ahead", "callbacks", hastened)
+		g.wakeCallbacks()
+	}
 	return nil
+}
+
+// hasten runs what mends some of them in a transaction.
+func (g *Gateway) hasten(ctx context.Context, mend func(*storage.Tx) (int64, error)) (hastened int64, err error) {
+	err = g.DB.Transact(ctx, g.Now(), func(tx *storage.Tx) (err error) {
+		hastened, err = mend(tx)
+		return err
+	})
+	return hastened, err
 }

@@ -61,6 +61,9 @@ type Browser struct{ Address, Agent, Language string }
 // order go its way; the values have been read by FormFields. It happens once:
 // whoever comes second gets ErrFormClosed, and nothing is changed.
 func (g *Gateway) Submit(ctx context.Context, o *payout.Order, values map[string]string, b Browser) error {
+	if err := g.Fit(); err != nil {
+		return err
+	}
 	now := g.Now()
 	if o.Stage != payout.AtForm || !now.Before(o.ExpiresAt) {
 		return ErrFormClosed // one that is late will be declined by the worker

@@ -29,6 +29,10 @@ import (
 // not authentic, and nothing was stored.
 var ErrNonceUsed = errors.New("nonce was used before")
 
+// ErrUnfit says that this node takes no requests now, though others may. Nothing was
+// stored.
+var ErrUnfit = errors.New("this node takes no requests now")
+
 // A Gateway has all use cases. Its fields are set before Run and not changed.
 type Gateway struct {
 	DB         *storage.DB
@@ -42,6 +46,7 @@ type Gateway struct {
 	Log        *slog.Logger
 	Metrics    *Metrics
 	Tracer     trace.Tracer // nil: no spans are made
+	Unfit      func() error // why Fit refuses, or nil; it is asked for every request. Nil: never
 
 	directory atomic.Pointer[storage.Directory]
 	wakeups   sync.Map // payout.GateID to chan struct{}: an order of the gate became due
@@ -54,11 +59,13 @@ type Gateway struct {
 	workers    sync.Map                // payout.GateID to *gateWorker
 	courier    atomic.Pointer[courier] // nil until Run
 	delivering atomic.Int64            // callbacks
+
+	runs atomic.Pointer[<-chan struct{}] // closed when the workers are to end; nil until Run
 }
 
 // Settings are the operator's choices. The zero value of each means its default.
 type Settings struct {
-	RailTimeout         time.Duration // longest call to a rail; default 60 s
+	RailTimeout         time.Duration // longest call to a rail, at most RailTimeoutMost; default 60 s
 	ConfirmWithin       time.Duration // a payout-check without payout-pay is declined after this; default 24 h
 	FormWithin          time.Duration // a payout form that is not sent is declined after this; default 30 min
 	PollFirst, PollMost time.Duration // wait before the first question to a rail, and the longest; default 1 s, 5 min
@@ -91,9 +98,30 @@ func (s Settings) deliveryLease() time.Duration { return s.callbackTimeout() + 1
 // the intent before it and the outcome after it.
 const leaseMargin = 5 * time.Second
 
+// RailTimeoutMost is the longest RailTimeout: nodes that have another one judge by it
+// how long an order may be somebody's.
+const RailTimeoutMost = 10 * time.Minute
+
 // lease is how long a claimed order belongs to its worker: longer than any
 // step that the worker takes, so that a lease that ends means a dead worker.
 func (s Settings) lease() time.Duration { return s.railTimeout() + leaseMargin }
+
+// ClocksMost is how far a node's clock may be from the database's. One that is farther
+// ahead of a node takes its orders while their calls to the rail may be on their way; and
+// one that is farther behind has its own taken.
+const ClocksMost = leaseMargin
+
+// Fit tells whether this node may take requests, and claim work: an error, ErrUnfit, says
+// why not. What is under way is seen through.
+func (g *Gateway) Fit() error {
+	if g.Unfit == nil {
+		return nil
+	}
+	if why := g.Unfit(); why != nil {
+		return fmt.Errorf("%w: %w", ErrUnfit, why)
+	}
+	return nil
+}
 
 // Directory returns the set-up as last read.
 func (g *Gateway) Directory() *storage.Directory { return g.directory.Load() }
@@ -123,13 +151,15 @@ func (g *Gateway) reloadSetUp(ctx context.Context) error {
 // Run works until the context ends, and then until each worker has finished
 // its step. Reload must have succeeded before.
 func (g *Gateway) Run(ctx context.Context) {
+	ending := ctx.Done()
+	g.runs.Store(&ending)
 	var workers sync.WaitGroup
 	workers.Go(func() { g.every(ctx, or(g.Settings.ReloadEvery, 2*time.Second), "reload", g.Reload) })
 	workers.Go(func() { g.every(ctx, forgetPause, "forget nonces", g.forgetNonces) })
 	workers.Go(func() {
 		g.every(ctx, time.Minute, "wipe card codes", func(context.Context) error { g.codes.sweep(g.Now()); return nil })
 	})
-	workers.Go(func() { g.every(ctx, hastenEvery, "hasten orders", g.Hasten) })
+	workers.Go(func() { g.every(ctx, hastenEvery, "hasten what was put off", g.Hasten) })
 	workers.Go(func() { g.every(ctx, journalSweep, "forget journal", g.forgetJournal) })
 	workers.Go(func() { g.runJournal(ctx) })
 	workers.Go(func() { g.runCallbacks(ctx) })

@@ -15,6 +15,10 @@ import (
 // again: its receiver must not be hammered.
 const ResendPause = 30 * time.Second
 
+// leaseNever is a time from now at which no delivery's lease ends, whatever the node has
+// for its --callback-timeout.
+func (s Settings) leaseNever() time.Duration { return max(time.Hour, 2*s.deliveryLease()) }
+
 // ErrResendLater says that a callback is being sent at this moment, or was asked
 // for just before.
 var ErrResendLater = errors.New("the callback is under way already")
@@ -24,9 +28,12 @@ var ErrResendLater = errors.New("the callback is under way already")
 // time. by is who asked, for the order's history. storage.ErrNotFound when the
 // party has no such callback. Asked twice, it is sent once.
 func (g *Gateway) ResendCallback(ctx context.Context, party payout.PartyID, id payout.CallbackID, by string) error {
+	if err := g.Fit(); err != nil {
+		return err
+	}
 	now, again := g.Now(), false
 	err := g.DB.Transact(ctx, now, func(tx *storage.Tx) (err error) {
-		again, err = tx.ResendCallback(party, id, by, now.Add(-ResendPause))
+		again, err = tx.ResendCallback(party, id, by, now.Add(-ResendPause), now.Add(g.Settings.leaseNever()))
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -214,5 +215,114 @@ func TestCallbackThatWaitsOrWasGivenUpIsDueAtOnce(t *testing.T) {
 		if last := h.callback(c.OrderID); last.State != payout.CallbackDelivered {
 			t.Errorf("after the receiver was mended: %+v", last)
 		}
+	})
+}
+
+// A clock that was ahead for a while has put callbacks off to its own future: those that
+// failed meanwhile, and those that were only claimed. They do not wait for it.
+func TestCallbacksDoNotWaitForTheFutureOfAClockThatWasAhead(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for what, ahead := range map[string]func(*house, *mailbox){
+		"failed": func(h *house, m *mailbox) {
+			m.status = http.StatusInternalServerError
+			h.deliver(1)
+			m.status = http.StatusOK
+		},
+		"claimed": func(h *house, m *mailbox) {
+			if claimed, err := h.db.ClaimCallbacks(h.Now(), 45*time.Second, 10, 10, nil); err != nil || len(claimed) != 1 {
+				h.t.Fatal(claimed, err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+				h, m, clock := newResendHouse(t, db)
+				c := h.callbackOf(m)
+				back := *clock
+				*clock = back.Add(year)
+				ahead(h, m)
+				came := m.came
+				*clock = back
+				h.deliver(0)
+				if err := h.Hasten(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				h.deliver(1)
+				if got := h.callback(c.OrderID); got.State != payout.CallbackDelivered || m.came != came+1 {
+					t.Errorf("it came %d times: %+v", m.came-came, got)
+				}
+			})
+		})
+	}
+}
+
+// A callback that waits by the timetable goes on waiting. In its first hours that is an
+// hour at most: clocks that are ahead are so by a time zone more often than by a year.
+func TestCallbackIsHastenedOnlyWhenNoTimetableMeansItsTime(t *testing.T) {
+	for attempts, never := range map[int]time.Duration{1: 66 * time.Minute, 11: 66 * time.Minute, 12: 26*time.Hour + 24*time.Minute, 29: 26*time.Hour + 24*time.Minute} {
+		t.Run(fmt.Sprint("after attempt ", attempts), func(t *testing.T) { hastenedAfter(t, attempts, never+time.Minute) }) // clocks of nodes differ
+	}
+}
+
+// hastenedAfter sees to it that a callback that waits after an attempt is mended when it is
+// due later than never, and not before.
+func hastenedAfter(t *testing.T, attempts int, never time.Duration) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h, m, clock := newResendHouse(t, db)
+		*clock = clock.Add(72 * time.Hour) // the database's, if it has one, is earlier all the time
+		m.status = http.StatusInternalServerError
+		c := h.callbackOf(m)
+		h.deliver(1)
+		for range attempts - 1 {
+			*clock = h.callback(c.OrderID).DueAt
+			h.deliver(1)
+		}
+		due := h.callback(c.OrderID).DueAt
+		for _, at := range []struct {
+			time.Time
+			hastened bool
+		}{{due.Add(-never), false}, {due.Add(-never - time.Microsecond), true}} {
+			*clock = at.Time
+			if err := h.Hasten(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := h.callback(c.OrderID).DueAt; at.hastened == got.After(*clock) || !at.hastened && !got.Equal(due) {
+				t.Errorf("at %s it is due at %s, hastened: %t", *clock, got, at.hastened)
+			}
+		}
+	})
+}
+
+// A lease, and a wish, of a clock that was ahead do not keep people from sending a
+// callback again: neither can be that far away.
+func TestCallbackIsSentAgainThoughAClockWasAhead(t *testing.T) {
+	const most = time.Hour // of a lease
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h, m, clock := newResendHouse(t, db)
+		c := h.callbackOf(m)
+		party := h.Directory().PartyByLogin("TestMerchant").ID
+		back := *clock
+		*clock = back.Add(24 * time.Hour)
+		if err := h.ResendCallback(t.Context(), party, c.ID, "Ann"); err != nil {
+			t.Fatal(err)
+		}
+		if claimed, err := db.ClaimCallbacks(*clock, time.Minute, 10, 10, nil); err != nil || len(claimed) != 1 {
+			t.Fatal(claimed, err)
+		}
+		leased := clock.Add(time.Minute)
+		for _, test := range []struct {
+			at   time.Time
+			want error
+		}{
+			{leased.Add(-most), gateway.ErrResendLater},
+			{leased.Add(-most - time.Microsecond), gateway.ErrResendLater}, // the wish is a minute nearer
+			{leased.Add(-most - time.Minute - time.Microsecond), nil},
+		} {
+			*clock = test.at
+			if err := h.ResendCallback(t.Context(), party, c.ID, "Bob"); !errors.Is(err, test.want) {
+				t.Errorf("%s before the lease's end: %v, want %v", leased.Sub(test.at), err, test.want)
+			}
+		}
+		h.deliver(1)
 	})
 }

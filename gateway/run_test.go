@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -306,5 +307,41 @@ func TestTheConcurrencyOfAGateIsFollowedWhileOrdersArePaid(t *testing.T) {
 		if n := most(); n > before {
 			t.Errorf("%d payments at once on a gate of %d", n, before)
 		}
+	})
+}
+
+// A node that is not fit to serve claims nothing, and goes on by itself when it is.
+func TestUnfitNodeClaimsNothingUntilItIsFit(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		m := newMailbox(t)
+		h := newHouse(t, db, &railFunc{pay: approve}, gateway.Settings{})
+		owed := h.callbackOf(m).OrderID
+		var unfit atomic.Bool
+		var asked atomic.Int64
+		unfit.Store(true)
+		h.Unfit = func() error {
+			if asked.Add(1); unfit.Load() {
+				return errors.New("in the test")
+			}
+			return nil
+		}
+		id := h.pay("1", "")
+		h.run()
+		await(t, "the workers to have asked often", func() bool { return asked.Load() >= 12 }) // three kinds of them, each second
+		if o, err := db.Order(t.Context(), id); err != nil || o.Stage != payout.Starting {
+			t.Errorf("the order is at %s, %v", o.Stage, err)
+		}
+		if c := h.callback(owed); c.Attempts != 0 || !c.LeasedUntil.IsZero() {
+			t.Errorf("the callback was claimed: %+v", c)
+		}
+		if err := h.ResendCallback(t.Context(), 1, h.callback(owed).ID, "Ann"); !errors.Is(err, gateway.ErrUnfit) {
+			t.Errorf("a callback is sent again: %v", err)
+		}
+		if err := h.Submit(t.Context(), &payout.Order{Stage: payout.AtForm}, nil, gateway.Browser{}); !errors.Is(err, gateway.ErrUnfit) {
+			t.Errorf("a form is taken: %v", err)
+		}
+		unfit.Store(false)
+		h.awaitStage(id, payout.Approved)
+		await(t, "the callback", func() bool { return h.callback(owed).State == payout.CallbackDelivered })
 	})
 }

@@ -12,8 +12,9 @@ import (
 // calls at once than it takes, and its circuit, so that a rail that is down rests for all.
 // Each node says now and then what it has under way and is told its part, an even one,
 // which grows as the others give up theirs. A node that cannot say so takes no more orders,
-// before the others take it for gone. Which node an order came to does not matter: those
-// that find no room where they were accepted are due, and any node claims them.
+// before the others take it for gone; one that is not fit to serve leaves its part to them.
+// Which node an order came to does not matter: those that find no room where they were
+// accepted are due, and any node claims them.
 const (
 	shareEvery  = time.Second
 	shareLife   = 5 * time.Second // of a node that is not heard of
@@ -58,7 +59,7 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 		changes int
 		part    *storage.GatePart
 	}
-	asked := startStopwatch()
+	asked, unfit := startStopwatch(), g.Fit() != nil
 	var all []pending
 	var parts []*storage.GatePart
 	for id, gate := range g.Directory().Gates {
@@ -67,9 +68,13 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 			continue
 		}
 		p := pending{worker: found.(*gateWorker), part: &storage.GatePart{Gate: id, Concurrency: gate.Concurrency}}
+		most := min(p.worker.part, gate.Concurrency)
+		if unfit {
+			most = 0
+		}
 		var closed bool
-		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(min(p.worker.part, gate.Concurrency))
-		if closed {
+		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(most)
+		if closed || unfit {
 			if p.part.UnderWay == 0 {
 				continue // left
 			}

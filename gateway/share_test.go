@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -189,4 +190,31 @@ func TestGateRestsOnAllNodes(t *testing.T) {
 	end()
 	await(t, "the second node to be answered", func() bool { return two.gauge(gaugeCircuit) == 0 })
 	await(t, "the end of the rest to be told", func() bool { r := heard(); return r.Version > told && r.Rests == 0 })
+}
+
+// A node that is not fit to serve leaves its part to the others, and has it again when it
+// is.
+func TestUnfitNodeLeavesItsPartToTheOthers(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	one := newHouse(t, db, &railFunc{pay: approve}, gateway.Settings{})
+	two := moveIn(t, storagetest.Again(t, db), &railFunc{pay: approve}, gateway.Settings{})
+	var unfit atomic.Bool
+	two.Unfit = func() error {
+		if unfit.Load() {
+			return errors.New("in the test")
+		}
+		return nil
+	}
+	one.run()
+	two.run()
+	for _, is := range []bool{false, true, false} {
+		unfit.Store(is)
+		want := [2]float64{4, 4} // of the 8 of the gates of setUpWorld
+		if is {
+			want = [2]float64{8, 0}
+		}
+		await(t, fmt.Sprint("the parts when one node is unfit: ", is), func() bool {
+			return [2]float64{one.gauge(gaugeLimit), two.gauge(gaugeLimit)} == want
+		})
+	}
 }

@@ -87,6 +87,10 @@ type claim struct {
 // gateClaims claims as many due orders of a gate as its worker has room for, and
 // begins to work on them.
 func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gateWorker) (c claim, err error) {
+	if g.Fit() != nil {
+		worker.behind.Store(true)
+		return c, nil // idle looks again
+	}
 	gate := g.Directory().Gates[id]
 	want := claimMost
 	// A gate that is switched off or rests sees through what was sent; what was not, waits.
@@ -328,7 +332,7 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 
 // record stores what a rail said of an order's transaction: an outcome that the table
 // of moves has for the order's stage moves it; any other leaves it to be asked about
-// again.
+// again. What cannot be stored as a move is kept as evidence.
 func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
 	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known && !g.restored(o) {
@@ -351,11 +355,10 @@ func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome process
 	closes.Stage = to
 	if to.Final() {
 		closes.EndedAt = now
-		moved, err := g.finish(o, event, outcome.Code, outcome.Text, closes)
-		if err == nil && !moved {
-			g.lost(o, outcome)
+		if moved, err := g.finish(o, event, outcome.Code, outcome.Text, closes); err != nil || !moved {
+			g.lost(o, outcome, err)
 		}
-		return err
+		return nil
 	}
 	m := g.move(o, event, now)
 	m.Closes = closes
@@ -370,12 +373,8 @@ func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome process
 	default:
 		m.DueAt = now.Add(g.jitter(or(g.Settings.PollFirst, time.Second)))
 	}
-	moved, err := g.DB.Move(*m)
-	if err != nil {
-		return err
-	}
-	if !moved {
-		g.lost(o, outcome)
+	if moved, err := g.insistOn(m); err != nil || !moved {
+		g.lost(o, outcome, err)
 		return nil
 	}
 	if event == payout.DeclineChain && g.restored(o) { // it may have been sent to the next gate too
@@ -400,7 +399,7 @@ func told(t *payout.Transaction, outcome processor.Outcome) *payout.Transaction 
 }
 
 // finish ends an order: its outcome and the callback that is owed are stored
-// in one commit. A code of 0 is the event's usual one. moved is false when
+// in one commit, which is insisted on. A code of 0 is the event's usual one. moved is false when
 // somebody else was faster.
 func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCode, text string, closes *payout.Transaction) (moved bool, err error) {
 	g.codes.wipe(o.ID)
@@ -428,7 +427,7 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 			c.leave(m.Callback.Receiver)
 		}
 	}()
-	moved, err = g.DB.Move(*m)
+	moved, err = g.insistOn(m)
 	if err != nil || !moved {
 		return false, err
 	}
@@ -456,24 +455,37 @@ func (g *Gateway) endOf(m *storage.Move, o *payout.Order) *Standing {
 	return &Standing{Order: &ended, Transaction: m.Closes, Gate: g.Directory().Gates[m.Closes.GateID], Receipt: m.Receipt}
 }
 
-// lost keeps an outcome that came after another worker had moved the order. One
-// that says that money left is for people to look at.
-func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome) {
+// lost keeps an outcome that did not move its order: it came after another worker had
+// moved it, or, for a reason, the database did not take the move. One that says that money
+// left is for people to look at. The database may come to have it twice.
+func (g *Gateway) lost(o *payout.Order, outcome processor.Outcome, why error) {
+	about := []any{"order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result, "processor_tx_id", outcome.TxID}
 	level := slog.LevelWarn
 	switch outcome.Result {
-	case processor.ResultUnsent:
-		return // it changes nothing
 	case processor.ResultApproved, processor.ResultAccepted:
 		level = slog.LevelError
 	}
-	g.Metrics.late(outcome)
-	g.Log.Log(context.Background(), level, "an outcome came late", "order", o.ID, "attempt", o.Attempts, "stage", o.Stage, "result", outcome.Result,
-		"processor_tx_id", outcome.TxID)
+	switch {
+	case why != nil:
+		g.Log.Log(context.Background(), level, "an outcome could not be stored", append(about, "error", why)...)
+	case outcome.Result != processor.ResultUnsent:
+		g.Metrics.late(outcome)
+		g.Log.Log(context.Background(), level, "an outcome came late", about...)
+	}
+	if outcome.Result == processor.ResultUnsent || why != nil && outcome.Result == processor.ResultLost {
+		return // it changes nothing
+	}
 	late := payout.LateOutcome{OrderID: o.ID, Attempt: o.Attempts, GateID: o.GateID, SeenStage: o.Stage, Result: string(outcome.Result),
 		ProcessorTxID: outcome.TxID, RRN: outcome.RRN, ErrorCode: outcome.Code, ErrorMessage: outcome.Text}
-	err := g.DB.Transact(context.Background(), g.Now(), func(tx *storage.Tx) error { return tx.AddLateOutcome(late) })
+	now := g.Now()
+	failed := func(err error) {
+		g.Log.Warn("an outcome could not be kept yet; it is tried again", append(about, "error", err)...)
+	}
+	err := g.insist(failed, func() error {
+		return g.DB.Transact(context.Background(), now, func(tx *storage.Tx) error { return tx.AddLateOutcome(late) })
+	})
 	if err != nil {
-		g.Log.Error("a late outcome could not be kept", "order", o.ID, "error", err)
+		g.Log.Error("an outcome could not be kept", append(about, "error", err)...)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/gateway"
 )
 
 // Config is what the operator sets before the start. What changes while the
@@ -33,7 +34,7 @@ type Config struct {
 	SandboxKey      *rsa.PrivateKey
 	Zone            string        // time zone of dates in replies, such as Europe/Moscow; default UTC
 	Window          time.Duration // greatest distance of an oauth_timestamp; default 5 minutes, negative: not checked
-	RailTimeout     time.Duration // longest call to a rail; default 60 s
+	RailTimeout     time.Duration // longest call to a rail, at most 10 minutes; default 60 s
 	CallbackTimeout time.Duration // longest delivery of one callback; default 30 s
 	ConfirmWithin   time.Duration // life of a payout-check without payout-pay; default 24 h
 	FormWithin      time.Duration // life of a payout form that nobody sends; default 30 min
@@ -74,6 +75,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
 	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace, c.QueueWait) < 0 {
 		return c, errors.New("timeouts must not be negative")
+	}
+	if c.RailTimeout > gateway.RailTimeoutMost {
+		return c, fmt.Errorf("the rail timeout must be at most %s: nodes judge each other's work by it", gateway.RailTimeoutMost)
 	}
 	if c.SandboxKey != nil && !c.Sandbox {
 		return c, errors.New("a sandbox key is for sandboxes only")

@@ -70,6 +70,7 @@ type server struct {
 	gateway  *gateway.Gateway
 	rails    func() error // closes the processors
 	health   *health
+	clock    *clockWatch
 	metrics  *prometheus.Registry
 	requests *api.Metrics
 	zone     *time.Location
@@ -133,14 +134,14 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		s.db.Trace(tracer)
 	}
 	s.db.LimitWait(c.QueueWait)
-	s.health = &health{db: s.db, log: log, now: now}
+	s.watch(ctx)
 	s.registerMetrics()
 	s.gateway = &gateway.Gateway{
 		DB: s.db, Vault: v, Processors: rails, URLs: policy,
 		Callbacks: callback.NewSender(callback.Settings{Policy: policy, TotalTimeout: c.CallbackTimeout, Now: now}),
 		Settings: gateway.Settings{RailTimeout: c.RailTimeout, CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin,
 			FormWithin: c.FormWithin, ReloadEvery: c.ReloadEvery, NoJournal: c.NoPanel},
-		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics), Tracer: s.tracer(),
+		Now: now, Random: rand.Float64, Log: log, Metrics: gateway.NewMetrics(s.metrics), Tracer: s.tracer(), Unfit: s.clock.apart,
 	}
 	s.metrics.MustRegister(s.gateway.Collector())
 	if err := s.openPages(); err != nil {
@@ -151,6 +152,13 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	}
 	s.requests = api.NewMetrics(s.metrics)
 	return s, s.gateway.Reload(ctx)
+}
+
+// watch makes ready what watches the database and our clock.
+func (s *server) watch(ctx context.Context) {
+	s.health = &health{db: s.db, log: s.log, now: now}
+	s.clock = &clockWatch{shared: s.db.Shared(), clock: s.db.Clock, read: readClock(), log: s.log}
+	s.clock.look(ctx)
 }
 
 // openDocs makes the documentation ready.
@@ -237,6 +245,7 @@ func (s *server) serve(ctx context.Context, ready func(Addresses)) error {
 		defer close(worked)
 		var workers sync.WaitGroup
 		workers.Go(func() { s.health.run(workCtx) })
+		workers.Go(func() { s.clock.run(workCtx) })
 		workers.Go(func() { s.gateway.Run(workCtx) })
 		workers.Wait()
 	}()
@@ -346,6 +355,10 @@ func (s *server) readyz(w http.ResponseWriter) {
 	}
 	if s.health.check() != nil {
 		http.Error(w, "the database takes no writes", http.StatusServiceUnavailable)
+		return
+	}
+	if why := s.clock.apart(); why != nil {
+		http.Error(w, why.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")

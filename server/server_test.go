@@ -391,7 +391,7 @@ func TestStopAfterGraceLeavesTheOrderToBeAskedAbout(t *testing.T) {
 			t.Errorf("the order is %s and due %v, %v", o.Stage, due, err)
 		}
 	})
-	ended := regexp.MustCompile(`work on order failed|an outcome came late|order is final`)
+	ended := regexp.MustCompile(`work on order failed|an outcome could not be kept"|an outcome came late|order is final`)
 	eventually(t, within, "the abandoned worker ends", func() bool { return ended.MatchString(h.log.String()) })
 }
 

@@ -57,7 +57,7 @@ func full(t *testing.T, db *storage.DB) payout.OrderID {
 		t.Fatal(err)
 	}
 	err = db.Transact(t.Context(), noon.Add(time.Hour), func(tx *storage.Tx) error {
-		if _, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour)); err != nil {
+		if _, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour), noon.Add(2*time.Hour)); err != nil {
 			return err
 		}
 		return tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1, SeenStage: payout.Sending, Result: "approved"})
@@ -211,7 +211,7 @@ func TestCallbackAskedForWhileItsOrderIsArchivedIsStillSent(t *testing.T) {
 		asked, copied, ended := make(chan error), make(chan bool), make(chan error)
 		go func() {
 			ended <- storagetest.Again(t, db).Transact(t.Context(), noon.Add(2*time.Hour), func(tx *storage.Tx) error {
-				_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(2*time.Hour))
+				_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(2*time.Hour), noon.Add(3*time.Hour))
 				asked <- err
 				<-copied
 				return err

@@ -12,6 +12,9 @@ import (
 // that a long queue costs no more than a short one.
 const claimWindow = 2000
 
+// hastenWindow is how many callbacks are looked at that are due last.
+const hastenWindow = 10_000
+
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
 // keeps others from them until the lease ends. A URL that cannot be read is
@@ -110,10 +113,31 @@ func applyAttempts(ctx context.Context, tx conn, attempts []*attemptOp) error {
 	return nil
 }
 
+// HastenCallbacks makes callbacks due that are to be sent only later than late from now,
+// or, after so many attempts at most, later than early: no timetable and no lease can have
+// meant that. It tells how many it were, at most limit. The latest are looked at, so many
+// that a long queue costs no more than a short one.
+func (tx *Tx) HastenCallbacks(attempts int, early, late time.Duration, limit int) (int64, error) {
+	now, later, err := tx.clocks()
+	if err != nil {
+		return 0, fmt.Errorf("hasten callbacks: %w", err)
+	}
+	// The plus is that of ClaimCallbacks.
+	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET due_us = $1, leased_us = 0 WHERE +due_us > $2 AND id IN (
+			SELECT id FROM (SELECT id, attempts, due_us FROM callbacks WHERE due_us > 0 AND due_us > $2 ORDER BY due_us DESC LIMIT $6) AS latest
+			WHERE due_us > $3 OR attempts <= $4 LIMIT $5)`,
+		us(now), us(later.Add(early)), us(later.Add(late)), int64(attempts), int64(limit), int64(hastenWindow))
+	if err != nil {
+		return 0, fmt.Errorf("hasten callbacks: %w", err)
+	}
+	return n, nil
+}
+
 // ResendCallback makes a party's callback due now, and notes who asked for it. It
 // reports false, and changes nothing, when the callback is under way or was asked
-// for after the time since; ErrNotFound when the party has no such callback.
-func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by string, since time.Time) (bool, error) {
+// for after the time since; ErrNotFound when the party has no such callback. What is
+// later than never was noted by a clock that was ahead, and does not count.
+func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by string, since, never time.Time) (bool, error) {
 	var owner payout.PartyID
 	err := readOne(tx.ctx, tx.conn, func(r rows) error { return r.Scan(&owner) },
 		"SELECT o.party_id FROM callbacks AS c JOIN orders AS o ON o.id = c.order_id WHERE c.id = $1", int64(id))
@@ -124,7 +148,8 @@ func (tx *Tx) ResendCallback(party payout.PartyID, id payout.CallbackID, by stri
 		return false, fmt.Errorf("send callback again: %w", err)
 	}
 	n, err := tx.conn.exec(tx.ctx, `UPDATE callbacks SET state = 'due', due_us = $2, leased_us = 0, asked_us = $2
-		WHERE id = $1 AND leased_us <= $2 AND asked_us <= $3`, int64(id), us(tx.Now), us(since))
+		WHERE id = $1 AND (leased_us <= $2 OR leased_us > $4) AND (asked_us <= $3 OR asked_us > $4)`,
+		int64(id), us(tx.Now), us(since), us(never))
 	if err == nil && n == 1 {
 		_, err = tx.conn.exec(tx.ctx, "INSERT INTO callback_resends (callback_id, at_us, asked_by) VALUES ($1, $2, $3)",
 			int64(id), us(tx.Now), by)

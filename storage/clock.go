@@ -28,6 +28,22 @@ func (db *DB) clock(ctx context.Context, q querier) (time.Time, error) {
 	return fromUS(at), nil
 }
 
+// clocks are the transaction's Now and the database's clock, the earlier one and the
+// later one: where nodes share a database, one whose own clock is off must not decide
+// alone what is over, or how far away something is.
+func (tx *Tx) clocks() (earlier, later time.Time, err error) {
+	there, err := tx.db.clock(tx.ctx, tx.conn)
+	switch {
+	case err != nil:
+		return time.Time{}, time.Time{}, err
+	case there.IsZero():
+		return tx.Now, tx.Now, nil
+	case there.Before(tx.Now):
+		return there, tx.Now, nil
+	}
+	return tx.Now, there, nil
+}
+
 // Shared reports whether other machines can use the database too: PostgreSQL, not
 // SQLite.
 func (db *DB) Shared() bool {

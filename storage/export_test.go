@@ -39,6 +39,20 @@ func Sicken(db *DB) (cut func(n int, stored bool)) {
 	}
 }
 
+// Away is for the same: no transaction begins while the database is away.
+func Away(db *DB) (away func(bool)) {
+	sick := &sickEngine{engine: db.engine}
+	db.commits.stop()
+	db.engine, db.commits = sick, startCommitter(sick, db.vault, sqlitePace)
+	return func(away bool) {
+		sick.set(func(e *sickEngine) {
+			if e.beginErr = nil; away {
+				e.beginErr = errSick
+			}
+		})
+	}
+}
+
 // LimitEnd sets how long a new request may wait for the end of its commit.
 func LimitEnd(db *DB, most time.Duration) { db.commits.endMost.Store(int64(most)) }
 

@@ -2,9 +2,12 @@ package storage_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +24,22 @@ import (
 // What the gateway does on a sick database stands here, because only the tests of
 // this folder can make one sick.
 
-// A counter is a rail that approves and counts.
-type counter struct{ payouts, questions int }
+// A counter is a rail that approves, or says something else, and counts; meanwhile runs
+// while a payment is on its way.
+type counter struct {
+	payouts, questions int
+	says               processor.Outcome
+	meanwhile          func()
+}
 
 func (c *counter) Payout(_ context.Context, p processor.Payment) processor.Outcome {
 	c.payouts++
+	if c.meanwhile != nil {
+		c.meanwhile()
+	}
+	if c.says.Result != "" {
+		return c.says
+	}
 	return processor.Approved("tx-" + p.Reference)
 }
 
@@ -124,31 +138,123 @@ func TestNothingIsSentOnAnIntentThatMayNotBeStored(t *testing.T) {
 	}
 }
 
-// When the commit of the outcome is cut off, the order is asked about, or has its
-// outcome; it is not sent again.
-func TestOutcomeThatMayNotBeStoredIsAskedForAndNotSentAgain(t *testing.T) {
-	for name, stored := range map[string]bool{"stored": true, "not stored": false} {
-		t.Run(name, func(t *testing.T) {
-			db := storagetest.Open(t, storagetest.SQLite(t))
-			cut := storage.Sicken(db)
-			clock, rail := noon, new(counter)
-			g := newGateway(t, db, storagetest.Vault(t, db), rail, &clock)
-			id := pay(t, g)
-			cut(3, stored) // after the claim's and the intent's
-			o := end(t, g, &clock, id)
-			if asked := 1; stored {
-				asked = 0
-				if o.Stage != payout.Approved || rail.questions != asked {
-					t.Errorf("%s after %d questions", o.Stage, rail.questions)
+// When the commit of the outcome is cut off, it is tried again, so that nobody has to ask
+// for it: whether it was stored or not, the order has its outcome once.
+func TestOutcomeWhoseCommitIsCutOffIsStoredAtOnce(t *testing.T) {
+	for _, outcome := range []processor.Outcome{processor.Approved("tx"), processor.Accepted("tx")} {
+		for name, stored := range map[string]bool{"stored": true, "not stored": false} {
+			t.Run(string(outcome.Result)+", "+name, func(t *testing.T) {
+				db := storagetest.Open(t, storagetest.SQLite(t))
+				cut := storage.Sicken(db)
+				clock, rail := noon, &counter{says: outcome}
+				g := newGateway(t, db, storagetest.Vault(t, db), rail, &clock)
+				id := pay(t, g)
+				cut(3, stored) // after the claim's and the intent's
+				if _, err := g.WorkDue(t.Context()); err != nil {
+					t.Fatal(err)
 				}
-			} else if rail.questions != asked {
-				t.Errorf("%d questions", rail.questions)
-			}
-			if rail.payouts != 1 {
-				t.Errorf("%d payouts", rail.payouts)
-			}
-		})
+				want := map[processor.Result]payout.Stage{processor.ResultApproved: payout.Approved, processor.ResultAccepted: payout.Pending}[outcome.Result]
+				o, err := db.Order(t.Context(), id)
+				if err != nil || o.Stage != want || o.Version != 2 || rail.payouts != 1 {
+					t.Errorf("%+v after %d payouts, %v", o, rail.payouts, err)
+				}
+				if late, err := db.LateOutcomes(t.Context(), id); err != nil || len(late) != 0 {
+					t.Errorf("evidence of what is stored: %+v, %v", late, err)
+				}
+			})
+		}
 	}
+}
+
+// An outcome that comes when another worker has moved the order is kept, though the
+// database fails at that moment: at the move, or at the evidence.
+func TestLateOutcomeIsKeptThoughTheDatabaseFails(t *testing.T) {
+	for name, n := range map[string]int{"at the move": 1, "at the evidence": 2} {
+		for stored, rows := range map[bool]int{false: 1, true: n} { // evidence may be stored twice
+			t.Run(fmt.Sprint(name, ", stored: ", stored), func(t *testing.T) {
+				db := storagetest.Open(t, storagetest.SQLite(t))
+				cut := storage.Sicken(db)
+				clock, rail := noon, &counter{says: processor.Approved("THE-MONEY-LEFT")}
+				g := newGateway(t, db, storagetest.Vault(t, db), rail, &clock)
+				id := pay(t, g)
+				rail.meanwhile = func() {
+					moved, err := db.Move(storage.Move{OrderID: id, From: payout.Sending, Version: 1, Event: payout.Fail, To: payout.Failed, At: clock, GateID: 1, Attempts: 1})
+					if err != nil || !moved {
+						t.Error(moved, err)
+					}
+					cut(n, stored)
+				}
+				if _, err := g.WorkDue(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				late, err := db.LateOutcomes(t.Context(), id)
+				if err != nil || len(late) != rows || late[0].ProcessorTxID != "THE-MONEY-LEFT" || late[0].Result != string(processor.ResultApproved) {
+					t.Errorf("the evidence is %+v, %v", late, err)
+				}
+			})
+		}
+	}
+}
+
+// An outcome that the database does not take before the workers end stands in the log,
+// and nothing of the order's Receiver beside it; then the order is asked about.
+func TestOutcomeThatCannotBeStoredStandsInTheLog(t *testing.T) {
+	db := storagetest.Open(t, storagetest.SQLite(t))
+	away := storage.Away(db)
+	clock, rail := time.Now(), &counter{says: processor.Approved("THE-MONEY-LEFT")}
+	g := newGateway(t, db, storagetest.Vault(t, db), rail, &clock)
+	var log lines
+	g.Log = slog.New(slog.NewTextHandler(&log, nil))
+	id := pay(t, g)
+	rail.meanwhile = func() { away(true) }
+	ctx, stop := context.WithCancel(t.Context())
+	log.on("a move could not be stored yet", stop)
+	g.Run(ctx)
+	rail.meanwhile = func() {}
+	text := log.String()
+	for _, level := range []string{"WARN", "ERROR"} {
+		found := false
+		for line := range strings.Lines(text) {
+			found = found || strings.Contains(line, "level="+level) && strings.Contains(line, "order="+id.String()) && strings.Contains(line, "result=approved") &&
+				strings.Contains(line, "processor_tx_id=THE-MONEY-LEFT")
+		}
+		if !found {
+			t.Errorf("no line of level %s has the outcome:\n%s", level, text)
+		}
+	}
+	if strings.Contains(text, "1234567890") {
+		t.Error("the log has the account number")
+	}
+	away(false)
+	if o := end(t, g, &clock, id); o.Stage != payout.Failed || rail.payouts != 1 || rail.questions != 1 {
+		t.Errorf("%s after %d payouts and %d questions", o.Stage, rail.payouts, rail.questions)
+	}
+}
+
+// Lines are those of a log; some are waited for.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+	word string
+	then func()
+}
+
+// on has a function called when a line has a word.
+func (l *lines) on(word string, then func()) { l.word, l.then = word, then }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.Contains(string(p), l.word) {
+		l.then()
+	}
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // An order that cannot be read has no Receiver: it waits, and no rail is asked.

@@ -182,11 +182,9 @@ func (tx *Tx) ForgetNonces(limit int) (deleted int64, err error) {
 	if !some {
 		return deleted, nil
 	}
-	expired := tx.Now
-	if there, err := tx.db.clock(tx.ctx, tx.conn); err != nil {
+	expired, _, err := tx.clocks()
+	if err != nil {
 		return 0, err
-	} else if !there.IsZero() && there.Before(expired) {
-		expired = there
 	}
 	rows, err := tx.conn.exec(tx.ctx, "DELETE FROM nonces WHERE (timestamp_s, nonce) <= ($1, $2) AND expires_us <= $3",
 		timestamp, nonce, us(expired))

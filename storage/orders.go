@@ -204,14 +204,19 @@ func (db *DB) ClaimOrders(gate payout.GateID, which Which, now time.Time, lease 
 	return claimed, nil
 }
 
-// Hasten makes orders of a gate due that are to be worked on only after a time that
-// no worker can have meant, and tells how many it were, at most limit. Orders that wait
-// for people, or for their expiry, are left alone.
-func (tx *Tx) Hasten(gate payout.GateID, after time.Time, limit int) (int64, error) {
-	n, err := tx.conn.exec(tx.ctx, `UPDATE orders SET due_us = $1 WHERE id IN (
-			SELECT id FROM orders WHERE gate_id = $2 AND due_us > $3 AND due_us > 0
-				AND (stage = 'starting' OR stage = 'sending' OR stage = 'pending' OR stage = 'doubtful')
-			ORDER BY due_us LIMIT $4 {{skip locked}})`, us(tx.Now), int64(gate), us(after), int64(limit))
+// Hasten makes orders of a gate due that are to be worked on only later than never from
+// now, which no worker can have meant, and tells how many it were, at most limit. One
+// that is being sent is due after the longest lease: its worker may live, and its clock be
+// ahead still. Orders that wait for people, or for their expiry, are left alone.
+func (tx *Tx) Hasten(gate payout.GateID, never, lease time.Duration, limit int) (int64, error) {
+	now, later, err := tx.clocks()
+	if err != nil {
+		return 0, fmt.Errorf("hasten orders: %w", err)
+	}
+	n, err := tx.conn.exec(tx.ctx, `UPDATE orders SET due_us = CASE WHEN stage = 'sending' THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END WHERE id IN (
+			SELECT id FROM orders WHERE gate_id = $3 AND due_us > $4 AND due_us > 0
+				AND (stage = 'checking' OR stage = 'starting' OR stage = 'sending' OR stage = 'pending' OR stage = 'doubtful')
+			ORDER BY due_us LIMIT $5 {{skip locked}})`, us(later.Add(lease)), us(now), int64(gate), us(later.Add(never)), int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("hasten orders: %w", err)
 	}

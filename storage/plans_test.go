@@ -299,7 +299,7 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	}
 	must(nil, db.Transact(ctx, noon, func(tx *storage.Tx) error { _, err := tx.ForgetNonces(100); return err }))
 	must(nil, db.Transact(ctx, noon, func(tx *storage.Tx) error {
-		if _, err := tx.Hasten(7, noon, 100); err != nil {
+		if _, err := tx.Hasten(7, time.Hour, time.Minute, 100); err != nil {
 			return err
 		}
 		if err := tx.AddLateOutcome(payout.LateOutcome{OrderID: id, Attempt: 1}); err != nil {
@@ -385,7 +385,10 @@ func useCallbacks(t *testing.T, db *storage.DB, id payout.OrderID) {
 		t.Error(err)
 	}
 	err = db.Transact(ctx, noon.Add(time.Hour), func(tx *storage.Tx) error {
-		_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour))
+		if _, err := tx.HastenCallbacks(5, time.Hour, 2*time.Hour, 100); err != nil {
+			return err
+		}
+		_, err := tx.ResendCallback(1, callbacks[0].ID, "somebody", noon.Add(time.Hour), noon.Add(2*time.Hour))
 		return err
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ type serveCmd struct {
 	SandboxKey      string        `env:"PAYOUTD_SANDBOX_KEY" placeholder:"FILE" help:"With --sandbox: the private key of the merchant TestMerchant, made when missing. The documentation signs its examples by it, and visitors may sign up as merchants (env $$${env})."`
 	TimeZone        string        `default:"UTC" env:"PAYOUTD_TIME_ZONE" help:"Zone of dates in replies, such as Europe/Moscow (default: ${default}; env $$${env})."`
 	TimestampWindow time.Duration `default:"5m" env:"PAYOUTD_TIMESTAMP_WINDOW" help:"How far an oauth_timestamp may be off; 0 switches the check off (default: ${default}; env $$${env})."`
-	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail (default: ${default}; env $$${env})."`
+	RailTimeout     time.Duration `default:"60s" env:"PAYOUTD_RAIL_TIMEOUT" help:"Longest call to a rail, at most 10m (default: ${default}; env $$${env})."`
 	CallbackTimeout time.Duration `default:"30s" env:"PAYOUTD_CALLBACK_TIMEOUT" help:"Longest delivery of one callback (default: ${default}; env $$${env})."`
 	ConfirmWithin   time.Duration `default:"24h" env:"PAYOUTD_CONFIRM_WITHIN" help:"A payout-check without payout-pay is declined after this (default: ${default}; env $$${env})."`
 	FormWithin      time.Duration `default:"30m" env:"PAYOUTD_FORM_WITHIN" help:"A payout form that nobody sends is declined after this (default: ${default}; env $$${env})."`

@@ -407,7 +407,7 @@ func (t *torture) undelivered(ctx context.Context, db *storage.DB, among []payou
 			now := time.Now()
 			if c.DueAt.After(now.Add(time.Second)) && !c.LeasedUntil.After(now) {
 				if err := db.Transact(ctx, now, func(tx *storage.Tx) error {
-					_, err := tx.ResendCallback(t.party, c.ID, "torture", now.Add(-5*time.Second))
+					_, err := tx.ResendCallback(t.party, c.ID, "torture", now.Add(-5*time.Second), now.Add(time.Hour))
 					return err
 				}); err != nil {
 					return among, err
