@@ -27,11 +27,22 @@ func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.
 			return withoutCode(acquirer.Charge(ctx, p), code)
 		}, gate, o, c)
 	}
-	if now.Sub(o.CreatedAt) < g.Settings.lease() {
-		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere))) // the node that has it will claim it
+	if !g.codeGone(o, now) { // the node that has it will claim it
+		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere+now.Sub(o.CreatedAt)/32)))
 	}
 	_, err := g.finish(o, payout.Decline, payout.CodeCardCodeGone, "", nil)
 	return err
+}
+
+// codeGone reports whether no node can have the card code of an order any more: one keeps
+// it while its gate rests, or while it has no part of the gate. A node that has been alone
+// at the gate for a lease does not wait for a node that has stopped.
+func (g *Gateway) codeGone(o *payout.Order, now time.Time) bool {
+	age, lease := now.Sub(o.CreatedAt), g.Settings.lease()
+	if worker := g.worker(o.GateID); worker != nil && worker.alone() >= lease {
+		return age >= lease
+	}
+	return age >= codeMost+lease
 }
 
 // acquires reports whether every gate that an endpoint could use for the
@@ -56,7 +67,7 @@ func checkExpiry(r *spec.Request, now time.Time) error {
 
 const (
 	codeMost      = 10 * time.Minute       // longest time that a card code is kept for its charge
-	codeElsewhere = 250 * time.Millisecond // until another node has another chance to claim
+	codeElsewhere = 250 * time.Millisecond // until another node has another chance to claim; longer for older orders
 )
 
 // cardCodes keeps card codes in memory from the request to the authorisation.
