@@ -45,6 +45,13 @@ func (g *Gateway) codeGone(o *payout.Order, now time.Time) bool {
 	return age >= codeMost+lease
 }
 
+// hasPart reports whether this node may call a gate's rail now and then: where there
+// are fewer calls than nodes, some may not.
+func (g *Gateway) hasPart(gate payout.GateID) bool {
+	worker := g.worker(gate)
+	return worker == nil || worker.asked.Load() == nil || worker.part.Load() > 0
+}
+
 // acquires reports whether every gate that an endpoint could use for the
 // currency leads to an acquirer.
 func (g *Gateway) acquires(d *storage.Directory, e *payout.Endpoint, currency payout.Currency) bool {

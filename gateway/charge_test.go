@@ -12,6 +12,7 @@ import (
 	"payout/processor"
 	"payout/sign"
 	"payout/spec"
+	"payout/storage"
 	"payout/storage/storagetest"
 )
 
@@ -200,4 +201,52 @@ type refusing struct{ *acquirer }
 
 func (refusing) Status(context.Context, processor.Payment) processor.Outcome {
 	return processor.DeclinedTryNext(payout.CodeInsufficientFunds, "Declined: insufficient funds")
+}
+
+// Of two nodes at a gate that takes one call at a time only one may call it. The other takes
+// no sale: it alone would have the card's code.
+func TestNodeWithoutAPartOfTheGateTakesNoSale(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	sells := func() processor.Processor {
+		return &acquirer{railFunc: railFunc{pay: approve}, charge: func(int) processor.Outcome { return processor.Approved("tx") }}
+	}
+	one := newHouse(t, db, sells(), gateway.Settings{})
+	two := moveIn(t, storagetest.Again(t, db), sells(), gateway.Settings{})
+	two.calls = 1000 // other client_orderids
+	for _, h := range []*house{one, two} {
+		h.narrow()
+		h.run()
+	}
+	var sold *payout.Order // by a node that had a part then
+	var with, without *house
+	for without == nil { // until both know their parts, each may take sales
+		for _, h := range []*house{one, two} {
+			o, err := h.sell()
+			if errors.Is(err, storage.ErrBusy) {
+				without = h
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.awaitStage(o.ID, payout.Approved)
+			sold, with = o, h
+		}
+	}
+	if o, err := with.sell(); err != nil {
+		t.Errorf("the node with the part answered %v", err)
+	} else {
+		with.awaitStage(o.ID, payout.Approved)
+	}
+	without.awaitStage(without.pay("1", ""), payout.Approved) // any node can send a payout
+
+	// Asked again for a sale that there is, it tells of it.
+	n, err := strconv.Atoi(sold.ClientOrderID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without.calls = n - 1
+	if again, err := without.sell(); err != nil || again.ID != sold.ID {
+		t.Errorf("asked again: order %v, %v", again, err)
+	}
 }

@@ -319,8 +319,8 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 // again.
 func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
-	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known {
-		gate = nil // no other gate could charge the card without its code
+	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && gate != nil && (!known || !g.hasPart(gate.ID)) {
+		gate = nil // no other gate could charge the card without its code, nor another node
 	}
 	event := eventOf(outcome, gate != nil)
 	to, ok := o.Stage.Next(event)
