@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"payout"
+	"payout/processor"
 	"payout/processor/simulator"
 )
 
@@ -28,6 +29,7 @@ type order struct {
 	stage         payout.Stage
 	amount        payout.Amount
 	callbacks     []payout.Callback
+	late          []payout.LateOutcome // what the rail told when another worker had moved the order
 }
 
 // books are the four books.
@@ -146,6 +148,11 @@ func (b books) compareRail(known map[string]record, byID map[payout.OrderID]orde
 	for id, o := range byID {
 		if (o.stage == payout.Approved) != (paid[id] > 0) {
 			found(ruleOutcome, fmt.Sprintf("order %s is %s and was paid %d times", id, o.stage, paid[id]))
+		}
+		for _, l := range o.late {
+			if l.Result == string(processor.ResultApproved) && paid[id] == 0 {
+				found(ruleOutcome, fmt.Sprintf("order %s was told late to be paid, and was not", id))
+			}
 		}
 	}
 }

@@ -448,7 +448,12 @@ func (t *torture) readOrders(ctx context.Context, db *storage.DB) ([]order, erro
 					errs[reader] = err
 					return
 				}
-				orders[i] = order{o.ID, o.ClientOrderID, o.Stage, o.Amount, callbacks}
+				late, err := db.LateOutcomes(ctx, o.ID)
+				if err != nil {
+					errs[reader] = err
+					return
+				}
+				orders[i] = order{o.ID, o.ClientOrderID, o.Stage, o.Amount, callbacks, late}
 			}
 		})
 	}
