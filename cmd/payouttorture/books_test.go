@@ -5,6 +5,7 @@ package main
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"payout"
 	"payout/processor"
@@ -31,6 +32,8 @@ func sound() books {
 	}
 }
 
+func at(second int64) time.Time { return time.Unix(second, 0) }
+
 var toldPaid = []payout.LateOutcome{{Result: string(processor.ResultApproved)}}
 
 func rules(b books) (all []string) {
@@ -47,7 +50,12 @@ func TestSoundBooksAgree(t *testing.T) {
 		"an order was stored by a request whose answer was lost": func(b *books) { b.journal[0].Acknowledged, b.journal[0].Lost = nil, 1 },
 		"a lost request stored nothing":                          func(b *books) { b.journal[3].Lost = 1 },
 		"the outcome is the one that was told":                   func(b *books) { b.journal[0].Final = payout.StatusApproved },
-		"the rail told twice that it has paid":                   func(b *books) { b.orders[0].late = toldPaid },
+		"acknowledged before and after the standby was away": func(b *books) {
+			b.alone = []span{{at(1), at(31)}}
+			b.journal[0].Promises = []span{{at(0), at(1)}, {at(0), at(31)}, {at(1), at(32)}, {at(32), at(33)}}
+		},
+		"a status told of it first":            func(b *books) { b.journal[0].Told = []payout.OrderID{1} },
+		"the rail told twice that it has paid": func(b *books) { b.orders[0].late = toldPaid },
 	} {
 		b := sound()
 		change(&b)
@@ -67,17 +75,22 @@ func TestEachBrokenRuleIsFound(t *testing.T) {
 		"paid, and no order": {ruleKept, func(b *books) {
 			b.rail = append(b.rail, simulator.Entry{OrderID: 9, Amount: b.orders[0].amount, State: simulator.StatePaid})
 		}},
-		"paid twice":            {ruleOnce, func(b *books) { b.rail = append(b.rail, b.rail[0]) }},
-		"approved and not paid": {ruleOutcome, func(b *books) { b.rail = b.rail[1:] }},
-		"declined and paid":     {ruleOutcome, func(b *books) { b.rail[1].State = simulator.StatePaid }},
-		"told late that it was paid, and it was not": {ruleOutcome, func(b *books) { b.orders[1].late = toldPaid }},
-		"not final": {ruleNotStuck, func(b *books) { b.orders[0].stage = payout.Doubtful }},
+		"acknowledged while there was no standby": {ruleTogether, func(b *books) {
+			b.alone, b.journal[0].Promises = []span{{at(1), at(31)}}, []span{{at(1), at(31)}}
+		}},
+		"a status told of an order that is not there":        {ruleKept, func(b *books) { b.journal[3].Lost, b.journal[3].Told = 1, []payout.OrderID{4} }},
+		"a status told of another order":                     {ruleKept, func(b *books) { b.journal[0].Told = []payout.OrderID{2} }},
+		"paid twice":                                         {ruleOnce, func(b *books) { b.rail = append(b.rail, b.rail[0]) }},
+		"approved and not paid":                              {ruleOutcome, func(b *books) { b.rail = b.rail[1:] }},
+		"declined and paid":                                  {ruleOutcome, func(b *books) { b.rail[1].State = simulator.StatePaid }},
+		"told late that it was paid, and it was not":         {ruleOutcome, func(b *books) { b.orders[1].late = toldPaid }},
+		"not final":                                          {ruleNotStuck, func(b *books) { b.orders[0].stage = payout.Doubtful }},
 		"payout-pay was acknowledged, and the order is held": {ruleNotStuck, func(b *books) { b.journal[2].PayAcked = true }},
-		"two orders":              {"a client_orderid has one order", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "A"}) }},
-		"stored after a refusal":  {"what was refused is not stored", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "D"}) }},
-		"nobody asked":            {"an order was asked for", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "E"}) }},
-		"paid without payout-pay": {"what is paid was asked for", func(b *books) { b.rail[1].OrderID, b.rail[1].State = 3, simulator.StatePaid }},
-		"another amount was paid": {"what is paid was asked for", func(b *books) { b.rail[0].Amount.Minor++ }},
+		"two orders":                                         {"a client_orderid has one order", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "A"}) }},
+		"stored after a refusal":                             {"what was refused is not stored", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "D"}) }},
+		"nobody asked":                                       {"an order was asked for", func(b *books) { b.orders = append(b.orders, order{id: 8, clientOrderID: "E"}) }},
+		"paid without payout-pay":                            {"what is paid was asked for", func(b *books) { b.rail[1].OrderID, b.rail[1].State = 3, simulator.StatePaid }},
+		"another amount was paid":                            {"what is paid was asked for", func(b *books) { b.rail[0].Amount.Minor++ }},
 		"another amount is stored": {"an order is stored as it was asked for", func(b *books) {
 			b.orders[0].amount.Minor++
 		}},
