@@ -46,10 +46,11 @@ func (g *Gateway) codeGone(o *payout.Order, now time.Time) bool {
 }
 
 // hasPart reports whether this node may call a gate's rail now and then: where there
-// are fewer calls than nodes, some may not.
+// are fewer calls than nodes, some may not, and one that has begun to work does not
+// know yet.
 func (g *Gateway) hasPart(gate payout.GateID) bool {
 	worker := g.worker(gate)
-	return worker == nil || worker.asked.Load() == nil || worker.part.Load() > 0
+	return worker == nil || !g.DB.Shared() || worker.part.Load() > 0
 }
 
 // acquires reports whether every gate that an endpoint could use for the
@@ -86,16 +87,17 @@ type cardCodes struct {
 
 type cardCode struct {
 	digits []byte
+	gate   payout.GateID // that the order is for at first
 	since  time.Time
 }
 
-func (c *cardCodes) put(id payout.OrderID, code string, now time.Time) {
+func (c *cardCodes) put(id payout.OrderID, code string, gate payout.GateID, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.codes == nil {
 		c.codes = make(map[payout.OrderID]*cardCode)
 	}
-	c.codes[id] = &cardCode{[]byte(code), now}
+	c.codes[id] = &cardCode{[]byte(code), gate, now}
 }
 
 func (c *cardCodes) get(id payout.OrderID, now time.Time) (payout.Secret, bool) {
@@ -106,6 +108,18 @@ func (c *cardCodes) get(id payout.OrderID, now time.Time) (payout.Secret, bool) 
 		return "", false
 	}
 	return payout.Secret(code.digits), true
+}
+
+// waits reports whether there is a code for a charge by a gate.
+func (c *cardCodes) waits(gate payout.GateID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, code := range c.codes {
+		if code.gate == gate {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *cardCodes) wipe(id payout.OrderID) {

@@ -3,7 +3,9 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,18 +221,18 @@ func TestNodeWithoutAPartOfTheGateTakesNoSale(t *testing.T) {
 	}
 	var sold *payout.Order // by a node that had a part then
 	var with, without *house
-	for without == nil { // until both know their parts, each may take sales
-		for _, h := range []*house{one, two} {
+	for without == nil { // until both know their parts, either may take sales, and what it takes it sells
+		for h, other := range map[*house]*house{one: two, two: one} {
 			o, err := h.sell()
-			if errors.Is(err, storage.ErrBusy) {
-				without = h
-				break
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				h.awaitStage(o.ID, payout.Approved)
+				sold, with = o, h
+			case !errors.Is(err, storage.ErrBusy):
 				t.Fatal(err)
+			case h.gauge(gaugeLimit) == 0 && other.gauge(gaugeLimit) == 1 && with == other:
+				without = h
 			}
-			h.awaitStage(o.ID, payout.Approved)
-			sold, with = o, h
 		}
 	}
 	if o, err := with.sell(); err != nil {
@@ -248,5 +250,52 @@ func TestNodeWithoutAPartOfTheGateTakesNoSale(t *testing.T) {
 	without.calls = n - 1
 	if again, err := without.sell(); err != nil || again.ID != sold.ID {
 		t.Errorf("asked again: order %v, %v", again, err)
+	}
+}
+
+// A node that loses its part to one that joins keeps a call for the sales that it has taken
+// until they are sent, and then gives it up.
+func TestNodeKeepsACallForTheSalesThatItHasTaken(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	tried := make(chan struct{})
+	try := sync.OnceFunc(func() { close(tried) })
+	h := newHouse(t, db, &acquirer{charge: func(attempt int) processor.Outcome {
+		if attempt == 1 {
+			try()
+			return processor.Unsent(errors.New("refused"))
+		}
+		return processor.Approved("tx")
+	}}, gateway.Settings{PollFirst: 4 * time.Second})
+	h.narrow()
+	h.run()
+	await(t, "the node to have the gate for itself", func() bool { return h.gauge(gaugeLimit) == 1 })
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-tried
+	joins := func() int { // with the least number of a node, and so the first part
+		part := &storage.GatePart{Gate: 1, Concurrency: 1}
+		if err := db.ShareGates(t.Context(), math.MinInt64, 5*time.Second, []*storage.GatePart{part}); err != nil {
+			t.Fatal(err)
+		}
+		return part.Calls
+	}
+	if calls := joins(); calls != 0 {
+		t.Errorf("who joins has %d calls at once", calls)
+	}
+	await(t, "the node to take no more sales", func() bool {
+		joins()
+		_, err := h.sell()
+		return errors.Is(err, storage.ErrBusy)
+	})
+	await(t, "the sale to be sent again", func() bool {
+		joins()
+		found, err := db.Order(t.Context(), o.ID)
+		return err == nil && found.Stage == payout.Approved
+	})
+	await(t, "the call to be given up", func() bool { return joins() == 1 })
+	if limit := h.gauge(gaugeLimit); limit != 0 {
+		t.Errorf("the node may still do %g", limit)
 	}
 }

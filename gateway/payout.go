@@ -36,7 +36,7 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 		return g.firstOrRefusal(ctx, d, c, r, fmt.Errorf("%w: this node has no part of gate %d, which takes fewer calls at once than there are nodes", storage.ErrBusy, order.GateID))
 	}
 	if code := r.Text(spec.CVV2); order.Type.Charges() {
-		g.codes.put(order.ID, code, c.Now) // before a worker can look for it
+		g.codes.put(order.ID, code, order.GateID, c.Now) // before a worker can look for it
 	}
 	a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
 		Unique: endpoint.Repeat != payout.RepeatAllow}

@@ -68,7 +68,11 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 		}
 		p := pending{worker: worker, part: &storage.GatePart{Gate: id, Concurrency: gate.Concurrency}}
 		var closed bool
-		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(min(int(p.worker.part.Load()), gate.Concurrency))
+		most := min(int(p.worker.part.Load()), gate.Concurrency)
+		if most == 0 && g.codes.waits(id) {
+			most = 1 // a call that it has had is for the sales that it has taken: it takes no more
+		}
+		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(most)
 		if closed {
 			if p.part.UnderWay == 0 {
 				continue // left
