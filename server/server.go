@@ -149,10 +149,16 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	if err := errors.Join(s.openDocs(), s.openPanel()); err != nil {
 		return nil, err
 	}
-	s.signed = &api.Handler{Gateway: s.gateway, ContextPath: c.ContextPath, PublicURL: c.PublicURL, TimestampWindow: c.Window, Location: s.zone,
-		Log: log, Metrics: api.NewMetrics(s.metrics), Tracer: s.tracer(), AtOnce: c.RequestsAtOnce}
-	s.signed.Measure(s.metrics)
+	s.openSigned()
 	return s, s.gateway.Reload(ctx)
+}
+
+// openSigned makes the Connecting Party's door ready.
+func (s *server) openSigned() {
+	c := s.config
+	s.signed = &api.Handler{Gateway: s.gateway, ContextPath: c.ContextPath, PublicURL: c.PublicURL, TimestampWindow: c.Window, Location: s.zone,
+		Log: s.log, Metrics: api.NewMetrics(s.metrics), Tracer: s.tracer(), AtOnce: c.RequestsAtOnce}
+	s.signed.Measure(s.metrics)
 }
 
 // openDocs makes the documentation ready.
