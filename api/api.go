@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -25,7 +26,7 @@ import (
 	"payout/storage"
 )
 
-// A Handler serves {ContextPath}/api/. Its fields do not change.
+// A Handler serves {ContextPath}/api/. Its exported fields do not change.
 type Handler struct {
 	Gateway     *gateway.Gateway
 	ContextPath string // such as /paynet, without a slash at the end
@@ -37,11 +38,16 @@ type Handler struct {
 	Log             *slog.Logger
 	Metrics         *Metrics     // nil: nothing is counted
 	Tracer          trace.Tracer // nil: no spans are made
+	// AtOnce is how many requests are answered at once; those beyond it are told to come
+	// again before anything of them is looked at. 0: any number.
+	AtOnce int
 	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
 	// door alone by it.
 	Pay func(context.Context, *gateway.Call, *spec.Request) (*payout.Order, error)
 	// Stand, when not nil, stands in for Gateway.Status, for the same purpose.
 	Stand func(context.Context, *gateway.Call, *spec.Request) (gateway.Standing, error)
+
+	underWay atomic.Int64 // requests
 }
 
 // An exchange is one request on its way to its reply.
@@ -65,15 +71,27 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	full := h.underWay.Add(1) > int64(h.AtOnce) && h.AtOnce > 0
+	defer h.underWay.Add(-1)
 	e := &exchange{w: w, r: r, began: h.Gateway.Now()}
 	e.Now, e.RemoteAddress = e.began, remoteAddress(r)
 	ctx := r.Context()
 	if h.Tracer != nil {
 		ctx, e.span = h.Tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
 	}
+	if full {
+		e.route, _ = h.find(r) // for log and metrics; what is wrong with the path is told when there is room
+		e.Command, e.EndpointID, e.GroupID = e.route.command, e.route.endpoint, e.route.group
+		h.answer(e, nil, errFull)
+		return
+	}
 	reply, err := h.serve(ctx, e)
 	h.answer(e, reply, err)
 }
+
+// errFull says that as many requests are under way as may be: a database that hangs
+// must not gather them without end.
+var errFull = errors.New("too many requests are under way")
 
 // serve takes a request through the door, step by step.
 func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
@@ -144,7 +162,7 @@ func (h *Handler) answer(e *exchange, reply *spec.Reply, err error) {
 	case errors.As(err, &refusal):
 		verdict, code = payout.VerdictRefused, refusal.Code
 		status = h.writeError(e, refusal)
-	case errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable), errors.Is(err, gateway.ErrUnfit):
+	case errors.Is(err, errFull), errors.Is(err, storage.ErrBusy), errors.Is(err, storage.ErrUnavailable), errors.Is(err, gateway.ErrUnfit):
 		level, verdict, code = slog.LevelError, payout.VerdictBusy, payout.CodeBusy
 		status = h.writeError(e, &payout.Error{Code: code})
 	case errors.Is(err, context.Canceled) && e.r.Context().Err() != nil: // the client did not wait: no fault of ours

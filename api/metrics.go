@@ -39,6 +39,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Measure registers what the door tells of itself.
+func (h *Handler) Measure(r prometheus.Registerer) {
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "payoutd_requests_under_way",
+		Help: "Requests of the API that are being answered; as many as --requests-at-once at most, and those beyond it are told to come again."},
+		func() float64 { return float64(h.underWay.Load()) }))
+}
+
 func (m *Metrics) answered(c *spec.Command, v payout.Verdict, took time.Duration) {
 	if m != nil {
 		m.seconds[c][v].Observe(max(0, took.Seconds()))

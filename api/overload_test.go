@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"payout"
+	"payout/gateway"
+	"payout/spec"
 	"payout/storage"
 	"payout/storage/storagetest"
 )
@@ -84,4 +89,71 @@ func TestFullQueueSendsRequestsAwayAtOnce(t *testing.T) {
 	if orders, err := db.OrdersByClientID(t.Context(), 1, "form", 2); err != nil || len(orders) != 1 {
 		t.Errorf("then there are %d orders, %v", len(orders), err)
 	}
+}
+
+// Questions gather at a database that hangs up to a number, and one more is sent away at once,
+// whatever it is, before anybody looks at who sends it. When one has been answered, there is
+// room for another.
+func TestRequestBeyondThoseAtOnceIsSentAwayUnread(t *testing.T) {
+	const most = 3
+	s := newSandbox(t)
+	s.AtOnce = most
+	registry := prometheus.NewRegistry()
+	s.Measure(registry)
+	underWay := func(want float64) {
+		t.Helper()
+		families, err := registry.Gather()
+		check(t, err)
+		if len(families) != 1 || families[0].GetName() != "payoutd_requests_under_way" || families[0].GetMetric()[0].GetGauge().GetValue() != want {
+			t.Errorf("the metrics are %v, want %g under way", families, want)
+		}
+	}
+	asking, goOn := make(chan struct{}), make(chan struct{})
+	s.Stand = func(context.Context, *gateway.Call, *spec.Request) (gateway.Standing, error) {
+		asking <- struct{}{}
+		<-goOn
+		return gateway.Standing{}, storage.ErrUnavailable
+	}
+	question := func(nonce string) message {
+		m := goodPayout("q")
+		m.path, m.body, m.nonce = "/paynet/api/v4/status/39915", "client_orderid=q&login=TestMerchant", nonce
+		return m
+	}
+	answers := make(chan int)
+	ask := func(nonce string) {
+		m := question(nonce)
+		go func() { answers <- s.send(m).StatusCode }()
+		select {
+		case <-asking:
+		case status := <-answers:
+			t.Fatalf("question %s does not reach the database: %d", nonce, status)
+		}
+	}
+	for i := range most {
+		underWay(float64(i))
+		ask(fmt.Sprint(i))
+	}
+	underWay(most)
+	stranger, jsonMode := goodPayout("stranger"), goodPayout("json")
+	stranger.header = http.Header{"Authorization": {"OAuth nobody"}}
+	jsonMode.header = http.Header{"Accept": {"application/vnd.pay+json"}}
+	for _, m := range []message{question("beyond"), goodPayout("order"), stranger, jsonMode} {
+		reply := s.send(m)
+		if body := read(t, reply); reply.StatusCode != http.StatusServiceUnavailable || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, fmt.Sprint(int(payout.CodeBusy))) {
+			t.Errorf("%s: answered %d, Retry-After %q: %s", m.body, reply.StatusCode, reply.Header.Get("Retry-After"), body)
+		}
+	}
+	if n := s.orders(); n != 0 {
+		t.Errorf("%d orders were made", n)
+	}
+	goOn <- struct{}{}
+	<-answers
+	underWay(most - 1)
+	ask("when one is answered")
+	close(goOn)
+	for range most {
+		<-answers
+	}
+	underWay(0)
+	s.wantAccepted("order", goodPayout("order"))
 }

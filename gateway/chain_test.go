@@ -103,3 +103,59 @@ func moneyThatLeftTooLate(t *testing.T, db *storage.DB) {
 	}
 	t.Error("there is no metric of it")
 }
+
+// A payment of which the rail tells two nodes, one when it asks and the other when its lease is
+// over, is one payment: one end, one callback, and the second answer is kept.
+func TestPaymentThatTheRailTellsTwiceCountsOnce(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		rail := &twiceTold{}
+		h := newHouse(t, db, rail, gateway.Settings{})
+		var mu sync.Mutex
+		clock := time.Now().Add(time.Minute) // what pay makes is due
+		h.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
+		other := h.another(rail)
+		rail.meanwhile = func() {
+			mu.Lock()
+			clock = clock.Add(time.Minute + 6*time.Second) // a lease
+			mu.Unlock()
+			if n, err := other.WorkDue(context.Background()); err != nil || n != 1 {
+				t.Errorf("the other node worked on %d orders: %v", n, err)
+			}
+		}
+		id := h.pay("1", "http://127.0.0.1:1/callback")
+		if n, err := h.WorkDue(t.Context()); err != nil || n != 1 || rail.told != 2 {
+			t.Fatalf("%d orders, told %d times: %v", n, rail.told, err)
+		}
+		history, err := db.History(t.Context(), id)
+		if err != nil || len(history) != 2 || history[1].To != payout.Approved {
+			t.Errorf("the history is %+v, %v", history, err)
+		}
+		transactions, err := db.Transactions(t.Context(), id)
+		if err != nil || len(transactions) != 1 || transactions[0].ProcessorTxID != "tx" {
+			t.Errorf("the transactions are %+v, %v", transactions, err)
+		}
+		if callbacks, _, err := db.Callbacks(t.Context(), id); err != nil || len(callbacks) != 1 {
+			t.Errorf("%d callbacks, %v", len(callbacks), err)
+		}
+		if late, err := db.LateOutcomes(t.Context(), id); err != nil || len(late) != 1 || late[0].Result != string(processor.ResultApproved) || late[0].ProcessorTxID != "tx" {
+			t.Errorf("the second answer: %+v, %v", late, err)
+		}
+	})
+}
+
+// A twiceTold rail pays once and tells of it twice: whoever asks, and then the one who has sent.
+type twiceTold struct {
+	meanwhile func()
+	told      int
+}
+
+func (r *twiceTold) Payout(context.Context, processor.Payment) processor.Outcome {
+	r.meanwhile()
+	r.told++
+	return processor.Approved("tx")
+}
+
+func (r *twiceTold) Status(context.Context, processor.Payment) processor.Outcome {
+	r.told++
+	return processor.Approved("tx")
+}

@@ -27,11 +27,30 @@ func (g *Gateway) charge(rail processor.Processor, gate *payout.Gate, o *payout.
 			return withoutCode(acquirer.Charge(ctx, p), code)
 		}, gate, o, c)
 	}
-	if now.Sub(o.CreatedAt) < g.Settings.lease() {
-		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere))) // the node that has it will claim it
+	if !g.codeGone(o, now) { // the node that has it will claim it
+		return g.DB.Postpone(o, o.Polls+1, now.Add(g.jitter(codeElsewhere+now.Sub(o.CreatedAt)/32)))
 	}
 	_, err := g.finish(o, payout.Decline, payout.CodeCardCodeGone, "", nil)
 	return err
+}
+
+// codeGone reports whether no node can have the card code of an order any more: one keeps
+// it while its gate rests, or while it has no part of the gate. A node that has been alone
+// at the gate for a lease does not wait for a node that has stopped.
+func (g *Gateway) codeGone(o *payout.Order, now time.Time) bool {
+	age, lease := now.Sub(o.CreatedAt), g.Settings.lease()
+	if worker := g.worker(o.GateID); worker != nil && worker.alone() >= lease {
+		return age >= lease
+	}
+	return age >= codeMost+lease
+}
+
+// hasPart reports whether this node may call a gate's rail now and then: where there
+// are fewer calls than nodes, some may not, and one that has begun to work does not
+// know yet.
+func (g *Gateway) hasPart(gate payout.GateID) bool {
+	worker := g.worker(gate)
+	return worker == nil || !g.DB.Shared() || worker.part.Load() > 0
 }
 
 // acquires reports whether every gate that an endpoint could use for the
@@ -56,7 +75,7 @@ func checkExpiry(r *spec.Request, now time.Time) error {
 
 const (
 	codeMost      = 10 * time.Minute       // longest time that a card code is kept for its charge
-	codeElsewhere = 250 * time.Millisecond // until another node has another chance to claim
+	codeElsewhere = 250 * time.Millisecond // until another node has another chance to claim; longer for older orders
 )
 
 // cardCodes keeps card codes in memory from the request to the authorisation.
@@ -68,16 +87,17 @@ type cardCodes struct {
 
 type cardCode struct {
 	digits []byte
+	gate   payout.GateID // that the order is for at first
 	since  time.Time
 }
 
-func (c *cardCodes) put(id payout.OrderID, code string, now time.Time) {
+func (c *cardCodes) put(id payout.OrderID, code string, gate payout.GateID, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.codes == nil {
 		c.codes = make(map[payout.OrderID]*cardCode)
 	}
-	c.codes[id] = &cardCode{[]byte(code), now}
+	c.codes[id] = &cardCode{[]byte(code), gate, now}
 }
 
 func (c *cardCodes) get(id payout.OrderID, now time.Time) (payout.Secret, bool) {
@@ -88,6 +108,18 @@ func (c *cardCodes) get(id payout.OrderID, now time.Time) (payout.Secret, bool) 
 		return "", false
 	}
 	return payout.Secret(code.digits), true
+}
+
+// waits reports whether there is a code for a charge by a gate.
+func (c *cardCodes) waits(gate payout.GateID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, code := range c.codes {
+		if code.gate == gate {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *cardCodes) wipe(id payout.OrderID) {

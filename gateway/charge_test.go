@@ -3,7 +3,9 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"payout/processor"
 	"payout/sign"
 	"payout/spec"
+	"payout/storage"
 	"payout/storage/storagetest"
 )
 
@@ -68,7 +71,7 @@ func workUntil(t *testing.T, g *gateway.Gateway, clock *time.Time, id payout.Ord
 		if o.Stage.Final() {
 			return o
 		}
-		*clock = clock.Add(200 * time.Millisecond)
+		*clock = clock.Add(time.Second)
 		if _, err := g.WorkDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -102,8 +105,8 @@ func TestCardCodeReachesTheRailAgainAfterAnUnsentAttemptAndNeverLater(t *testing
 	}
 }
 
-// The code is in the memory of one node only. Another one leaves the order to it
-// for a lease, and then says that nothing was charged.
+// The code is in the memory of one node only. Another one leaves the order to it for as
+// long as it may have the code, and then says that nothing was charged.
 func TestOrderWhoseCardCodeIsGoneIsDeclinedUncharged(t *testing.T) {
 	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Approved("tx") })
 	o, err := h.sell()
@@ -115,8 +118,27 @@ func TestOrderWhoseCardCodeIsGoneIsDeclinedUncharged(t *testing.T) {
 	if o.Stage != payout.Declined || o.ErrorCode != payout.CodeCardCodeGone || len(rail.codes) != 0 {
 		t.Errorf("%s with %d after %d charges", o.Stage, o.ErrorCode, len(rail.codes))
 	}
-	if waited := clock.Sub(began); waited < time.Minute || waited > 2*time.Minute {
+	const may, lease = 10 * time.Minute, 65 * time.Second
+	if waited := clock.Sub(began); waited < may+lease || waited > may+2*lease {
 		t.Errorf("declined after %s", waited)
+	}
+}
+
+// A node that has been alone for as long as a lease does not wait for one that has stopped.
+func TestNodeThatIsAloneSoonDeclinesAnOrderWhoseCardCodeIsGone(t *testing.T) {
+	settings := gateway.Settings{RailTimeout: time.Millisecond} // and a lease of 5 s
+	db := storagetest.Open(t, storagetest.SQLite(t))
+	rail := &acquirer{charge: func(int) processor.Outcome { return processor.Approved("tx") }}
+	stopped := newHouse(t, db, rail, settings)
+	o, err := stopped.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := moveIn(t, db, rail, settings)
+	h.run()
+	h.awaitStage(o.ID, payout.Declined)
+	if o, err = db.Order(t.Context(), o.ID); err != nil || o.ErrorCode != payout.CodeCardCodeGone || len(rail.codes) != 0 || o.FinalAt.Sub(o.CreatedAt) < 5*time.Second {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 
@@ -126,8 +148,12 @@ func TestOrderLeftByAnotherNodeIsChargedByTheOneWithItsCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := h.another(rail).WorkDue(t.Context()); err != nil || n != 1 || len(rail.codes) != 0 {
-		t.Fatalf("the other node worked on %d orders, with %d charges: %v", n, len(rail.codes), err)
+	other := h.another(rail)
+	for _, later := range []time.Duration{0, 70 * time.Second, 8 * time.Minute} { // a gate may rest for longer than a lease
+		*clock = clock.Add(later)
+		if n, err := other.WorkDue(t.Context()); err != nil || n != 1 || len(rail.codes) != 0 {
+			t.Fatalf("after %s the other node worked on %d orders, with %d charges: %v", later, n, len(rail.codes), err)
+		}
 	}
 	if o = workUntil(t, h.Gateway, clock, o.ID); o.Stage != payout.Approved || len(rail.codes) != 1 {
 		t.Errorf("%s after %d charges", o.Stage, len(rail.codes))
@@ -177,4 +203,99 @@ type refusing struct{ *acquirer }
 
 func (refusing) Status(context.Context, processor.Payment) processor.Outcome {
 	return processor.DeclinedTryNext(payout.CodeInsufficientFunds, "Declined: insufficient funds")
+}
+
+// Of two nodes at a gate that takes one call at a time only one may call it. The other takes
+// no sale: it alone would have the card's code.
+func TestNodeWithoutAPartOfTheGateTakesNoSale(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	sells := func() processor.Processor {
+		return &acquirer{railFunc: railFunc{pay: approve}, charge: func(int) processor.Outcome { return processor.Approved("tx") }}
+	}
+	one := newHouse(t, db, sells(), gateway.Settings{})
+	two := moveIn(t, storagetest.Again(t, db), sells(), gateway.Settings{})
+	two.calls = 1000 // other client_orderids
+	for _, h := range []*house{one, two} {
+		h.narrow()
+		h.run()
+	}
+	var sold *payout.Order // by a node that had a part then
+	var with, without *house
+	for without == nil { // until both know their parts, either may take sales, and what it takes it sells
+		for h, other := range map[*house]*house{one: two, two: one} {
+			o, err := h.sell()
+			switch {
+			case err == nil:
+				h.awaitStage(o.ID, payout.Approved)
+				sold, with = o, h
+			case !errors.Is(err, storage.ErrBusy):
+				t.Fatal(err)
+			case h.gauge(gaugeLimit) == 0 && other.gauge(gaugeLimit) == 1 && with == other:
+				without = h
+			}
+		}
+	}
+	if o, err := with.sell(); err != nil {
+		t.Errorf("the node with the part answered %v", err)
+	} else {
+		with.awaitStage(o.ID, payout.Approved)
+	}
+	without.awaitStage(without.pay("1", ""), payout.Approved) // any node can send a payout
+
+	// Asked again for a sale that there is, it tells of it.
+	n, err := strconv.Atoi(sold.ClientOrderID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without.calls = n - 1
+	if again, err := without.sell(); err != nil || again.ID != sold.ID {
+		t.Errorf("asked again: order %v, %v", again, err)
+	}
+}
+
+// A node that loses its part to one that joins keeps a call for the sales that it has taken
+// until they are sent, and then gives it up.
+func TestNodeKeepsACallForTheSalesThatItHasTaken(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	tried := make(chan struct{})
+	try := sync.OnceFunc(func() { close(tried) })
+	h := newHouse(t, db, &acquirer{charge: func(attempt int) processor.Outcome {
+		if attempt == 1 {
+			try()
+			return processor.Unsent(errors.New("refused"))
+		}
+		return processor.Approved("tx")
+	}}, gateway.Settings{PollFirst: 4 * time.Second})
+	h.narrow()
+	h.run()
+	await(t, "the node to have the gate for itself", func() bool { return h.gauge(gaugeLimit) == 1 })
+	o, err := h.sell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-tried
+	joins := func() int { // with the least number of a node, and so the first part
+		part := &storage.GatePart{Gate: 1, Concurrency: 1}
+		if err := db.ShareGates(t.Context(), math.MinInt64, 5*time.Second, []*storage.GatePart{part}); err != nil {
+			t.Fatal(err)
+		}
+		return part.Calls
+	}
+	if calls := joins(); calls != 0 {
+		t.Errorf("who joins has %d calls at once", calls)
+	}
+	await(t, "the node to take no more sales", func() bool {
+		joins()
+		_, err := h.sell()
+		return errors.Is(err, storage.ErrBusy)
+	})
+	await(t, "the sale to be sent again", func() bool {
+		joins()
+		found, err := db.Order(t.Context(), o.ID)
+		return err == nil && found.Stage == payout.Approved
+	})
+	await(t, "the call to be given up", func() bool { return joins() == 1 })
+	if limit := h.gauge(gaugeLimit); limit != 0 {
+		t.Errorf("the node may still do %g", limit)
+	}
 }

@@ -33,6 +33,13 @@ var ErrNonceUsed = errors.New("nonce was used before")
 // stored.
 var ErrUnfit = errors.New("this node takes no requests now")
 
+// Busy reports whether an error says that nothing was stored, and that the same may be
+// asked again in a moment.
+func Busy(err error) bool {
+	return !errors.Is(err, storage.ErrUnknown) &&
+		(errors.Is(err, ErrUnfit) || errors.Is(err, storage.ErrBusy) || errors.Is(err, storage.ErrUnavailable))
+}
+
 // A Gateway has all use cases. Its fields are set before Run and not changed.
 type Gateway struct {
 	DB         *storage.DB

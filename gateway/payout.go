@@ -32,8 +32,11 @@ func (g *Gateway) Payout(ctx context.Context, c *Call, r *spec.Request) (*payout
 	if err != nil {
 		return nil, err
 	}
+	if order.Type.Charges() && !g.hasPart(order.GateID) { // another node could not charge the card without its code
+		return g.firstOrRefusal(ctx, d, c, r, fmt.Errorf("%w: this node has no part of gate %d, which takes fewer calls at once than there are nodes", storage.ErrBusy, order.GateID))
+	}
 	if code := r.Text(spec.CVV2); order.Type.Charges() {
-		g.codes.put(order.ID, code, c.Now) // before a worker can look for it
+		g.codes.put(order.ID, code, order.GateID, c.Now) // before a worker can look for it
 	}
 	a := storage.Acceptance{Request: c.request(order.ClientOrderID, order.ID), Order: order, DueAt: c.Now,
 		Unique: endpoint.Repeat != payout.RepeatAllow}
@@ -118,7 +121,7 @@ func hasDestination(r *spec.Request) bool {
 // firstOrRefusal answers a request that could not make an order now. If it made
 // one earlier, when the set-up was another, it is told of that order: a client
 // that is refused believes that nothing was paid, and may pay by other means.
-func (g *Gateway) firstOrRefusal(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request, refusal *payout.Error) (*payout.Order, error) {
+func (g *Gateway) firstOrRefusal(ctx context.Context, d *storage.Directory, c *Call, r *spec.Request, refusal error) (*payout.Order, error) {
 	found, err := g.DB.OrdersByClientID(ctx, c.Party.ID, r.Text(spec.ClientOrderID), 1)
 	if err != nil {
 		return nil, err

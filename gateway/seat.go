@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync/atomic"
+	"time"
 
 	"payout"
 	"payout/storage"
@@ -26,8 +27,9 @@ type gateWorker struct {
 	behind  atomic.Bool  // orders may be due that were not claimed
 	sends   atomic.Int64 // slots whose orders are to be sent, not only asked about
 
-	part  int                       // even part of the gate's concurrency, as last told; shareGates alone has it
+	part  atomic.Int64              // even part of the gate's concurrency, as last told
 	asked atomic.Pointer[stopwatch] // since what was last told was asked for; nil: nothing was told yet
+	sole  atomic.Pointer[stopwatch] // since no other node has been seen at the gate; nil: some are there
 }
 
 // newGateWorker makes a worker that tells of what the other nodes should know.
@@ -62,6 +64,14 @@ func (w *gateWorker) lapsed() bool {
 	return asked == nil || asked.took() >= shareLife-shareMargin
 }
 
+// alone is for how long no other node has been seen at the gate.
+func (w *gateWorker) alone() time.Duration {
+	if sole := w.sole.Load(); sole != nil && !w.lapsed() {
+		return sole.took()
+	}
+	return 0
+}
+
 // use works on an order in a slot that was taken.
 func (w *gateWorker) use(stage payout.Stage, fn func()) {
 	sends := stage == payout.Starting || stage == payout.Checking
@@ -82,15 +92,21 @@ type seat struct {
 	gate   *payout.Gate
 }
 
+// worker is a gate's worker of this process; nil when none runs.
+func (g *Gateway) worker(gate payout.GateID) *gateWorker {
+	if found, runs := g.workers.Load(gate); runs {
+		return found.(*gateWorker)
+	}
+	return nil
+}
+
 // takeSeat takes a seat for a new order of a gate, or returns nil: then the order
 // has to be due at once, for the gate's worker to claim it.
 func (g *Gateway) takeSeat(id payout.GateID) *seat {
-	found, runs := g.workers.Load(id)
-	gate := g.Directory().Gates[id]
-	if !runs || gate == nil || !gate.Enabled {
+	worker, gate := g.worker(id), g.Directory().Gates[id]
+	if worker == nil || gate == nil || !gate.Enabled {
 		return nil
 	}
-	worker := found.(*gateWorker)
 	if worker.behind.Load() || worker.circuit.state(g.Now()) != circuitClosed {
 		return nil
 	}

@@ -63,12 +63,15 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 	var all []pending
 	var parts []*storage.GatePart
 	for id, gate := range g.Directory().Gates {
-		found, runs := g.workers.Load(id)
-		if !runs {
+		worker := g.worker(id)
+		if worker == nil {
 			continue
 		}
-		p := pending{worker: found.(*gateWorker), part: &storage.GatePart{Gate: id, Concurrency: gate.Concurrency}}
-		most := min(p.worker.part, gate.Concurrency)
+		p := pending{worker: worker, part: &storage.GatePart{Gate: id, Concurrency: gate.Concurrency}}
+		most := min(int(p.worker.part.Load()), gate.Concurrency)
+		if most == 0 && g.codes.waits(id) {
+			most = 1 // a call that it has had is for the sales that it has taken: it takes no more
+		}
 		if unfit {
 			most = 0
 		}
@@ -87,7 +90,12 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 		return err
 	}
 	for _, p := range all {
-		p.worker.part = storage.EvenPart(p.part.Concurrency, p.part.Nodes, p.part.Rank)
+		p.worker.part.Store(int64(storage.EvenPart(p.part.Concurrency, p.part.Nodes, p.part.Rank)))
+		if p.part.Nodes > 1 {
+			p.worker.sole.Store(nil)
+		} else {
+			p.worker.sole.CompareAndSwap(nil, asked)
+		}
 		p.worker.circuit.hears(p.part.Rest, g.Now(), p.changes, circuitTrips-storage.EvenPart(circuitTrips, p.part.Nodes, p.part.Rank))
 		p.worker.asked.Store(asked)
 		p.worker.slots.allow(p.part.Calls)

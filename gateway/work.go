@@ -335,8 +335,8 @@ func (g *Gateway) call(method func(context.Context, processor.Payment) processor
 // again. What cannot be stored as a move is kept as evidence.
 func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome processor.Outcome) error {
 	next, gate := g.nextGate(o)
-	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && !known && !g.restored(o) {
-		gate = nil // no other gate could charge the card without its code
+	if _, known := g.codes.get(o.ID, g.Now()); o.Type.Charges() && gate != nil && !g.restored(o) && (!known || !g.hasPart(gate.ID)) {
+		gate = nil // no other gate could charge the card without its code, nor another node
 	}
 	event := eventOf(outcome, gate != nil)
 	to, ok := o.Stage.Next(event)

@@ -152,6 +152,9 @@ func (h *Handler) answer(v *visit, what string, p *page, err error) {
 	case errors.Is(err, errMethod):
 		p = troublePage("not-found", http.StatusMethodNotAllowed)
 		v.w.Header().Set("Allow", "GET, HEAD, POST")
+	case gateway.Busy(err): // surely nothing was stored
+		p, level = troublePage("busy", http.StatusServiceUnavailable), slog.LevelError
+		v.w.Header().Set("Retry-After", "1")
 	default:
 		p, level = troublePage("internal", http.StatusInternalServerError), slog.LevelError
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -409,5 +410,35 @@ func TestOpenFindsItsFiles(t *testing.T) {
 		if h.Serves(path) != want {
 			t.Errorf("serves %s: %v", path, !want)
 		}
+	}
+}
+
+func TestDatabaseThatIsAwayIsToldAsThat(t *testing.T) {
+	disk := storagetest.NewDisk(t)
+	d := newDesk(t, storagetest.Open(t, disk.Database()), gateway.Settings{})
+	d.signIn("TestMerchant", "Ann")
+	disk.Fail(func(c storagetest.DiskCall) int32 {
+		if c.InLog() && c.Sync {
+			return storagetest.DiskUnsynced
+		}
+		return storagetest.DiskFine
+	})
+	lost := func(tx *storage.Tx) error {
+		_, err := tx.AddProject(payout.Project{Name: "Lost", Enabled: true})
+		return err
+	}
+	if err := d.Gateway.DB.Transact(t.Context(), d.now, lost); !errors.Is(err, storage.ErrUnknown) {
+		t.Fatal(err)
+	}
+	for lang, says := range map[string]string{"en": "Try again in a moment", "ru": "Попробуйте через несколько секунд"} {
+		page := d.get("/panel/" + lang + "/")
+		if page.status != http.StatusServiceUnavailable || page.header.Get("Retry-After") != "1" || !strings.Contains(page.body, says) {
+			t.Errorf("answered %d, Retry-After %q: %s", page.status, page.header.Get("Retry-After"), page.body)
+		}
+	}
+	disk.Fail(nil)
+	check(t, d.Gateway.DB.Transact(t.Context(), d.now, lost))
+	if page := d.get("/panel/en/"); page.status != http.StatusOK {
+		t.Errorf("answered %d when the disk is well", page.status)
 	}
 }

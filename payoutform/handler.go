@@ -150,12 +150,18 @@ func (h *Handler) answer(v *visit, page string, err error) {
 		v.w.Header().Set("Retry-After", "60")
 	case errors.Is(err, errForeign):
 		trouble, status = TroubleForeign, http.StatusForbidden
+	case gateway.Busy(err): // surely nothing was stored
+		trouble, status, level = TroubleBusy, http.StatusServiceUnavailable, slog.LevelError
+		v.w.Header().Set("Retry-After", "1")
 	default:
 		trouble, status, level = TroubleInternal, http.StatusInternalServerError, slog.LevelError
 	}
 	if trouble != "" {
-		frame := h.frame(v, nil)
-		if e := h.draw(v, status, func(w io.Writer) error { return h.Pages.Trouble(w, TroubleView{Frame: frame, Trouble: trouble}) }); e != nil {
+		view := TroubleView{Frame: h.frame(v, nil), Trouble: trouble}
+		if trouble == TroubleBusy {
+			view.Again = v.r.URL.RequestURI() // read, also where a form was sent: the order's stage tells what is shown
+		}
+		if e := h.draw(v, status, func(w io.Writer) error { return h.Pages.Trouble(w, view) }); e != nil {
 			h.Log.Error("page cannot be drawn", "page", "trouble", "error", e)
 		}
 	}

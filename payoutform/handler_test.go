@@ -2,6 +2,7 @@ package payoutform_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -57,8 +58,10 @@ func (s *site) Write(p []byte) (int, error) {
 	return s.log.Write(p)
 }
 
-func newSite(t *testing.T) *site {
-	s := &site{t: t, db: storagetest.Open(t, storagetest.SQLite(t)), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+func newSite(t *testing.T) *site { return newSiteOn(t, storagetest.Open(t, storagetest.SQLite(t))) }
+
+func newSiteOn(t *testing.T, db *storage.DB) *site {
+	s := &site{t: t, db: db, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	s.check(s.db.Transact(t.Context(), s.now, setUp))
 	rail, err := simulator.Open(t.TempDir()+"/simulator.db", simulator.Options{Now: func() time.Time { return s.now }})
 	s.check(err)
@@ -546,6 +549,91 @@ func (s *site) stall(id payout.OrderID) error {
 		}
 	}
 	return nil
+}
+
+// A form that the database surely has not taken, and a page for which it cannot be read, are
+// told so in the Receiver's language, and how soon to come again.
+func TestDatabaseThatIsAwayIsToldAsThat(t *testing.T) {
+	disk := storagetest.NewDisk(t)
+	s := newSiteOn(t, storagetest.Open(t, disk.Database()))
+	id, path := s.form(account)
+	busy := func(what string, r *http.Response, says string) {
+		t.Helper()
+		if page := text(t, r); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") != "1" || !strings.Contains(page, says) || !strings.Contains(page, `<p class="more"><a href="`+path) {
+			t.Errorf("%s: answered %s, Retry-After %q: %s", what, r.Status, r.Header.Get("Retry-After"), page)
+		}
+	}
+	disk.Fail(func(c storagetest.DiskCall) int32 {
+		if c.InLog() && !c.Sync {
+			return storagetest.DiskFull
+		}
+		return storagetest.DiskFine
+	})
+	busy("a sent form", s.send(path, good()), "Try again in a moment")
+	busy("a sent form", s.send(path+"?lang=ru", good()), "Попробуйте ещё раз")
+	disk.Fail(nil)
+	if o := s.order(id); o.Stage != payout.AtForm {
+		t.Errorf("the order of the form that was not taken is %s", o.Stage)
+	}
+	s.Gateway.Unfit = func() error { return errors.New("a clock is off") }
+	busy("a form that was sent to a node that is not fit", s.send(path, good()), "Try again in a moment")
+	s.Gateway.Unfit = nil
+	s.unsettle(disk)
+	busy("the form's address", s.do(http.MethodGet, path, nil, nil), "Try again in a moment")
+	busy("a sent form", s.send(path, good()), "Try again in a moment")
+	if r := s.do(http.MethodGet, path+"/state", nil, nil); r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("the state: answered %s", r.Status)
+	}
+	disk.Fail(nil)
+	s.form(account) // a commit in the place of the one that failed
+	if r := s.send(path, good()); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("sent when the disk is well: answered %s", r.Status)
+	}
+	if s.work(); s.order(id).Stage != payout.Approved {
+		t.Errorf("the order is %s", s.order(id).Stage)
+	}
+}
+
+// unsettle has the disk fail a commit, so that nobody knows whether it is stored.
+func (s *site) unsettle(disk *storagetest.Disk) {
+	s.t.Helper()
+	disk.Fail(unsynced)
+	if err := s.db.Transact(s.t.Context(), s.now, func(tx *storage.Tx) error {
+		_, err := tx.AddProject(payout.Project{Name: "Lost", Enabled: true})
+		return err
+	}); !errors.Is(err, storage.ErrUnknown) {
+		s.t.Fatal(err)
+	}
+}
+
+func unsynced(c storagetest.DiskCall) int32 {
+	if c.InLog() && c.Sync {
+		return storagetest.DiskUnsynced
+	}
+	return storagetest.DiskFine
+}
+
+// Who has sent a form of which nobody knows whether it was taken is not asked to fill it in
+// again, but to open the address again: it shows what has become of it.
+func TestFormThatMayBeTakenIsNotAskedForAgain(t *testing.T) {
+	disk := storagetest.NewDisk(t)
+	s := newSiteOn(t, storagetest.Open(t, disk.Database()))
+	id, path := s.form(account)
+	disk.Fail(unsynced)
+	r := s.send(path, good())
+	page := text(t, r)
+	if r.StatusCode != http.StatusInternalServerError || r.Header.Get("Retry-After") != "" || !strings.Contains(page, "it shows where your payout stands") || strings.Contains(page, "<form") {
+		t.Errorf("answered %s: %s", r.Status, page)
+	}
+	disk.Fail(nil)
+	s.form(account) // a commit in the place of the one that failed
+	s.get(path)
+	if r := s.send(path, good()); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("sent once more: answered %s", r.Status)
+	}
+	if s.work(); s.order(id).Stage != payout.Approved {
+		t.Errorf("the order is %s", s.order(id).Stage)
+	}
 }
 
 // The pages have the headers that keep them safe, and name nobody else's site.

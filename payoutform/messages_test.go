@@ -54,7 +54,7 @@ func wanted(t *testing.T) (must, may []string) {
 	for _, state := range waitStates {
 		must = append(must, "wait."+string(state), "wait."+string(state)+".text")
 	}
-	for _, trouble := range []Trouble{TroubleNotFound, TroubleTooMany, TroubleForeign, TroubleInternal} {
+	for _, trouble := range []Trouble{TroubleNotFound, TroubleTooMany, TroubleForeign, TroubleBusy, TroubleInternal} {
 		must = append(must, "trouble."+string(trouble)+".title", "trouble."+string(trouble)+".text")
 	}
 	for _, name := range fieldNames {

@@ -217,12 +217,15 @@ func receiptStories() []Story {
 
 func troubleStories() []Story {
 	var all []Story
-	for _, trouble := range []Trouble{TroubleNotFound, TroubleTooMany, TroubleForeign, TroubleInternal} {
+	for _, trouble := range []Trouble{TroubleNotFound, TroubleTooMany, TroubleForeign, TroubleBusy, TroubleInternal} {
 		name := fmt.Sprintf("trouble-%s", trouble)
 		all = append(all, Story{name, func(p *Pages, w io.Writer, lang web.Lang) error {
 			v := TroubleView{Frame: storyFrame(name, lang), Trouble: trouble}
 			if trouble == TroubleNotFound {
 				v.Brand = Brand{}
+			}
+			if trouble == TroubleBusy {
+				v.Again = storyPath + name
 			}
 			return p.Trouble(w, v)
 		}})

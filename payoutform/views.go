@@ -179,6 +179,7 @@ type ReceiptView struct {
 type TroubleView struct {
 	Frame
 	Trouble Trouble
+	Again   string // address to try again in a moment, or empty
 }
 
 // A Trouble is why there is no page.
@@ -189,5 +190,6 @@ const (
 	TroubleNotFound Trouble = "not_found"
 	TroubleTooMany  Trouble = "too_many" // attempts; try again later
 	TroubleForeign  Trouble = "foreign"  // the form was sent by another site
+	TroubleBusy     Trouble = "busy"     // nothing was read or stored; try again in a moment
 	TroubleInternal Trouble = "internal"
 )

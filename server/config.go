@@ -49,6 +49,7 @@ type Config struct {
 	Drain           time.Duration // how long /readyz says "stopping" before the doors close; default 0
 	Grace           time.Duration // longest wait for work under way at the stop; default 30 s
 	QueueWait       time.Duration // longest wait of a request for its commit to begin; default 5 s
+	RequestsAtOnce  int           // of the API that are answered at once, more are told 503; default 8192
 	OTLPEndpoint    string        // base URL of an OpenTelemetry collector, by OTLP over HTTP; empty: no traces
 	Pprof           bool          // Go's profiles at /debug/pprof/ on MetricsListen
 	Version         string        // of the program, for payoutd_build_info and the documentation; default development
@@ -72,12 +73,18 @@ func (c Config) withDefaults() (Config, error) {
 			*field = value
 		}
 	}
+	if c.RequestsAtOnce == 0 {
+		c.RequestsAtOnce = 8192
+	}
 	c.Window = max(c.Window, 0) // 0 from here on: not checked
 	if min(c.RailTimeout, c.CallbackTimeout, c.ConfirmWithin, c.FormWithin, c.UnknownAfter, c.ReloadEvery, c.Drain, c.Grace, c.QueueWait) < 0 {
 		return c, errors.New("timeouts must not be negative")
 	}
 	if c.RailTimeout > gateway.RailTimeoutMost {
 		return c, fmt.Errorf("the rail timeout must be at most %s: nodes judge each other's work by it", gateway.RailTimeoutMost)
+	}
+	if c.RequestsAtOnce < 0 {
+		return c, errors.New("requests at once must not be negative")
 	}
 	if c.SandboxKey != nil && !c.Sandbox {
 		return c, errors.New("a sandbox key is for sandboxes only")

@@ -181,6 +181,7 @@ var onPostgres = []moving{
 
 // elsewhere names the test that moves what a healthy server cannot.
 var elsewhere = map[string]string{
+	"payoutd_requests_under_way":       "../api/overload_test.go",
 	"payoutd_journal_waiting":          "../gateway/journal_test.go",
 	"payoutd_late_outcomes_total":      "../gateway/chain_test.go",
 	"payoutd_writes_refused_total":     "../storage/metrics_test.go",

@@ -64,24 +64,24 @@ func Run(ctx context.Context, config Config, log *slog.Logger, ready func(Addres
 
 // A server is a house with its doors still closed.
 type server struct {
-	config   Config
-	log      *slog.Logger
-	db       *storage.DB
-	gateway  *gateway.Gateway
-	rails    func() error // closes the processors
-	health   *health
-	clock    *clockWatch
-	metrics  *prometheus.Registry
-	requests *api.Metrics
-	zone     *time.Location
-	tls      *tls.Config // of the main door, or nil
-	pages    *payoutform.Handler
-	docs     *docs.Handler            // nil: not served
-	panel    *panel.Handler           // nil: not served
-	sandbox  *sandbox                 // nil: it is none for integrators
-	traces   *sdktrace.TracerProvider // nil: none are wanted
-	stopped  context.CancelFunc       // ends what pages stream
-	ready    atomic.Bool
+	config  Config
+	log     *slog.Logger
+	db      *storage.DB
+	gateway *gateway.Gateway
+	rails   func() error // closes the processors
+	health  *health
+	clock   *clockWatch
+	metrics *prometheus.Registry
+	signed  *api.Handler
+	zone    *time.Location
+	tls     *tls.Config // of the main door, or nil
+	pages   *payoutform.Handler
+	docs    *docs.Handler            // nil: not served
+	panel   *panel.Handler           // nil: not served
+	sandbox *sandbox                 // nil: it is none for integrators
+	traces  *sdktrace.TracerProvider // nil: none are wanted
+	stopped context.CancelFunc       // ends what pages stream
+	ready   atomic.Bool
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err error) {
@@ -150,8 +150,16 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 	if err := errors.Join(s.openDocs(), s.openPanel()); err != nil {
 		return nil, err
 	}
-	s.requests = api.NewMetrics(s.metrics)
+	s.openSigned()
 	return s, s.gateway.Reload(ctx)
+}
+
+// openSigned makes the Connecting Party's door ready.
+func (s *server) openSigned() {
+	c := s.config
+	s.signed = &api.Handler{Gateway: s.gateway, ContextPath: c.ContextPath, PublicURL: c.PublicURL, TimestampWindow: c.Window, Location: s.zone,
+		Log: s.log, Metrics: api.NewMetrics(s.metrics), Tracer: s.tracer(), AtOnce: c.RequestsAtOnce}
+	s.signed.Measure(s.metrics)
 }
 
 // watch makes ready what watches the database and our clock.
@@ -325,12 +333,10 @@ func Door(h http.Handler, log *slog.Logger) *http.Server {
 // handler is the main door. It does not use http.ServeMux, which redirects
 // unclean paths: no client of this API follows redirects, and paths are signed.
 func (s *server) handler() http.Handler {
-	signed := &api.Handler{Gateway: s.gateway, ContextPath: s.config.ContextPath, PublicURL: s.config.PublicURL,
-		TimestampWindow: s.config.Window, Location: s.zone, Log: s.log, Metrics: s.requests, Tracer: s.tracer()}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, s.config.ContextPath+"/api/"):
-			signed.ServeHTTP(w, r)
+			s.signed.ServeHTTP(w, r)
 		case s.pages.Serves(r.URL.Path):
 			s.pages.ServeHTTP(w, r)
 		case s.docs != nil && s.docs.Serves(r.URL.Path):

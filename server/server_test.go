@@ -728,3 +728,36 @@ func TestLogHasOneJSONLinePerRequestWithItsSerial(t *testing.T) {
 		t.Errorf("verdicts are %s:\n%s", got, h.log)
 	}
 }
+
+// A request whose body is still on its way counts among those that are answered at once.
+func TestRequestsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newConfig(t)
+	c.MetricsListen, c.RequestsAtOnce = "127.0.0.1:0", 1
+	h := start(t, c)
+	conn, err := net.Dial("tcp", h.addr.API)
+	check(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /paynet/api/v4/payout/39915 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n")
+	check(t, err)
+	eventually(t, within, "the request is under way", func() bool {
+		_, body := h.get("http://" + h.addr.Metrics + "/metrics")
+		return strings.Contains(body, "payoutd_requests_under_way 1\n")
+	})
+	r, err := h.client.Post(h.base+"/api/v4/payout/39915", "application/x-www-form-urlencoded", strings.NewReader("a=b"))
+	check(t, err)
+	r.Body.Close()
+	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+		t.Errorf("one more is answered %s, Retry-After %q", r.Status, r.Header.Get("Retry-After"))
+	}
+	if status, _ := h.get("http://" + h.addr.API + "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz answers %d: more nodes do not help a database", status)
+	}
+	check(t, conn.Close())
+	eventually(t, within, "there is room again", func() bool {
+		r, err := h.client.Post(h.base+"/api/v4/payout/39915", "application/x-www-form-urlencoded", strings.NewReader("a=b"))
+		check(t, err)
+		r.Body.Close()
+		return r.StatusCode == http.StatusForbidden
+	})
+}

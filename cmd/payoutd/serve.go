@@ -37,6 +37,7 @@ type serveCmd struct {
 	Docs            bool          `default:"true" negatable:"" env:"PAYOUTD_DOCS" help:"Serve the documentation at /docs/ (default: yes; env $$${env})."`
 	ReloadEvery     time.Duration `default:"2s" env:"PAYOUTD_RELOAD_EVERY" help:"How often a changed set-up or master key is looked for (default: ${default}; env $$${env})."`
 	QueueWait       time.Duration `default:"5s" env:"PAYOUTD_QUEUE_WAIT" help:"Longest wait of a request for the database, before it is answered 503 and surely not stored (default: ${default}; env $$${env})."`
+	RequestsAtOnce  int           `default:"8192" env:"PAYOUTD_REQUESTS_AT_ONCE" help:"Most requests of the API that are answered at once; one more is told 503 at once (default: ${default}; env $$${env})."`
 	Drain           time.Duration `default:"0s" env:"PAYOUTD_DRAIN" help:"How long /readyz answers 503 before the doors close at the stop, for load balancers (default: ${default}; env $$${env})."`
 	Grace           time.Duration `default:"30s" env:"PAYOUTD_GRACE" help:"Longest wait for work under way at the stop (default: ${default}; env $$${env})."`
 	SimulatorBook   string        `default:"data/simulator.db" env:"PAYOUTD_SIMULATOR_BOOK" placeholder:"FILE" help:"Book of the simulator rail, an SQLite file: several nodes need the same one, so they are on one machine (default: ${default}; env $$${env})."`
@@ -61,7 +62,7 @@ func (c serveCmd) config() (server.Config, error) {
 		CallbackTimeout: c.CallbackTimeout, ConfirmWithin: c.ConfirmWithin, FormWithin: c.FormWithin, UnknownAfter: c.UnknownAfter,
 		Templates: c.Templates, BankFile: c.SBPBanks, FrameAncestors: c.FrameAncestors, AddressHeader: c.AddressHeader,
 		NoDocs: !c.Docs, NoPanel: !c.Panel, ReloadEvery: c.ReloadEvery, Drain: c.Drain, Grace: c.Grace, Version: version,
-		OTLPEndpoint: c.OTLPEndpoint, Pprof: c.Pprof, QueueWait: c.QueueWait}, nil
+		OTLPEndpoint: c.OTLPEndpoint, Pprof: c.Pprof, QueueWait: c.QueueWait, RequestsAtOnce: c.RequestsAtOnce}, nil
 }
 
 // Run serves until the process is told to stop.

@@ -290,7 +290,7 @@ type gateAddCmd struct {
 	Set         map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A setting of the connector; may be repeated."`
 	Require     []string          `placeholder:"PARAMETER" help:"Conditional parameters that the gate needs, such as account_name."`
 	AskReceiver bool              `help:"Ask the Receiver on the payout form for what a v4/payout leaves out; status tells the form's address in redirect-to."`
-	Concurrency int               `default:"32" help:"Calls to the rail at once, of all nodes together (default: ${default})."`
+	Concurrency int               `default:"32" help:"Calls to the rail at once, of all nodes together; to charge cards, one per node at least: a node without any refuses sales as busy (default: ${default})."`
 	Descriptor  string            `help:"Descriptor told in status and callback."`
 }
 

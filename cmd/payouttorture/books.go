@@ -4,8 +4,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"payout"
+	"payout/processor"
 	"payout/processor/simulator"
 )
 
@@ -15,6 +18,7 @@ type finding struct{ rule, what string }
 // The rules of which planted faults break one.
 const (
 	ruleKept     = "what was acknowledged is stored"
+	ruleTogether = "nothing is acknowledged while there is no standby"
 	ruleOnce     = "an order is paid at most once"
 	ruleOutcome  = "an order has the outcome that the rail's book has"
 	ruleNotStuck = "an acknowledged order ends"
@@ -28,6 +32,7 @@ type order struct {
 	stage         payout.Stage
 	amount        payout.Amount
 	callbacks     []payout.Callback
+	late          []payout.LateOutcome // what the rail told when another worker had moved the order
 }
 
 // books are the four books.
@@ -37,6 +42,7 @@ type books struct {
 	rail       []simulator.Entry   // of the rail
 	deliveries map[string]delivery // of the receivers, by orderid
 	never      map[string]bool     // callback URLs that never answer
+	alone      []span              // in which the primary had no standby
 }
 
 // compare compares the books, when everything has come to rest.
@@ -77,6 +83,16 @@ func (b books) compareClient(r record, stored []order, found func(rule, what str
 		found(ruleKept, fmt.Sprintf("%s was acknowledged as order %s and is not stored", name, r.Acknowledged[0]))
 	case len(stored) == 1 && !r.maybeStored():
 		found("what was refused is not stored", fmt.Sprintf("%s has order %s after %d refusals, and no answer was lost", name, stored[0].id, r.Refused))
+	}
+	for _, promise := range r.Promises {
+		if slices.ContainsFunc(b.alone, promise.within) {
+			found(ruleTogether, fmt.Sprintf("%s was sent at %s and acknowledged at %s", name, promise.from.Format(time.RFC3339Nano), promise.to.Format(time.RFC3339Nano)))
+		}
+	}
+	for _, id := range r.Told {
+		if !slices.ContainsFunc(stored, func(o order) bool { return o.id == id }) {
+			found(ruleKept, fmt.Sprintf("%s was told to be order %s, which is not stored", name, id))
+		}
 	}
 	if len(stored) != 1 {
 		return
@@ -146,6 +162,11 @@ func (b books) compareRail(known map[string]record, byID map[payout.OrderID]orde
 	for id, o := range byID {
 		if (o.stage == payout.Approved) != (paid[id] > 0) {
 			found(ruleOutcome, fmt.Sprintf("order %s is %s and was paid %d times", id, o.stage, paid[id]))
+		}
+		for _, l := range o.late {
+			if l.Result == string(processor.ResultApproved) && paid[id] == 0 {
+				found(ruleOutcome, fmt.Sprintf("order %s was told late to be paid, and was not", id))
+			}
 		}
 	}
 }

@@ -25,6 +25,10 @@ import (
 const (
 	clientTimeout = 4 * time.Second // longest wait of a client for an answer
 	askPause      = 300 * time.Millisecond
+
+	// patientTimeout is that of some clients of long runs: they hear what a transaction
+	// comes to that has reached its time limit.
+	patientTimeout = 40 * time.Second
 )
 
 // A wish is what a client wants paid.
@@ -38,6 +42,7 @@ type wish struct {
 	gaveUpAfter int  // sends, if none was acknowledged; 0: never
 	twice       bool // it is sent to two nodes at the same moment
 	abandoned   bool // what was confirmed is not paid
+	asksFirst   bool // a lost answer has the client ask for the status before it sends again
 }
 
 // A way is how an order is made.
@@ -55,9 +60,17 @@ type record struct {
 	wish
 	Sends, Refused, Lost int // of the request that makes the order
 	Acknowledged         []payout.OrderID
-	PaySent, PayAcked    bool          // payout-pay
-	Final                payout.Status // as a status told it, or empty
+	Promises             []span           // from sending to each acknowledgement
+	Told                 []payout.OrderID // by the status of an order that was not acknowledged
+	PaySent, PayAcked    bool             // payout-pay
+	Final                payout.Status    // as a status told it, or empty
 }
+
+// A span is a time from one moment to another.
+type span struct{ from, to time.Time }
+
+// within reports whether a span begins and ends within another.
+func (s span) within(other span) bool { return !s.from.Before(other.from) && !s.to.After(other.to) }
 
 // maybeStored reports whether an order may have come of it: it was
 // acknowledged, or an answer was lost.
@@ -154,6 +167,7 @@ func (m *merchant) wish(n int) wish {
 		w.gaveUpAfter = 1 + m.random.IntN(2)
 	}
 	w.twice, w.abandoned = m.random.IntN(10) == 0, m.random.IntN(8) == 0
+	w.asksFirst = m.random.IntN(2) == 0
 	return w
 }
 
@@ -217,11 +231,15 @@ func (m *merchant) order(ctx context.Context, r *record, first int) {
 func (m *merchant) make(ctx context.Context, r *record, node int) bool {
 	for try := 1; ctx.Err() == nil; try++ {
 		node = (node + 1) % len(m.apis)
+		began := time.Now()
 		m.note(r, node, "sent", "", nil, func() { r.Sends++ })
 		reply, err := m.send(ctx, m.apis[node], r)
 		if err == nil {
-			m.acknowledged(r, node, reply)
+			m.acknowledged(r, node, began, reply)
 			return true
+		}
+		if _, lost := errors.AsType[*client.LostError](err); lost && r.asksFirst {
+			m.askFirst(ctx, r, node+1)
 		}
 		if !m.failed(r, node, "", err) || r.gaveUpAfter > 0 && try >= r.gaveUpAfter {
 			return false
@@ -246,12 +264,31 @@ func (m *merchant) send(ctx context.Context, api *client.Client, r *record) (cli
 }
 
 // acknowledged notes an answer that promises the order.
-func (m *merchant) acknowledged(r *record, node int, reply client.AsyncResponse) {
+func (m *merchant) acknowledged(r *record, node int, began time.Time, reply client.AsyncResponse) {
 	id, err := payout.ParseOrderID(reply.PaynetOrderID)
 	if err != nil || reply.MerchantOrderID != r.ClientOrderID {
 		m.found("an acknowledgement names the order", fmt.Sprintf("%s is answered merchant-order-id %q, paynet-order-id %q", r.ClientOrderID, reply.MerchantOrderID, reply.PaynetOrderID))
 	}
-	m.note(r, node, "acknowledged", reply.PaynetOrderID, nil, func() { r.Acknowledged = append(r.Acknowledged, id) })
+	m.note(r, node, "acknowledged", reply.PaynetOrderID, nil, func() {
+		r.Acknowledged = append(r.Acknowledged, id)
+		r.Promises = append(r.Promises, span{began, time.Now()})
+	})
+}
+
+// askFirst asks once where an order stands whose acknowledgement was lost. An order that
+// a status tells of is kept like one that was acknowledged.
+func (m *merchant) askFirst(ctx context.Context, r *record, node int) {
+	node %= len(m.apis)
+	status, err := m.apis[node].StatusV2(ctx, m.terminal, client.StatusV2Request{ClientOrderID: r.ClientOrderID})
+	if err != nil {
+		return // there is no such order yet, or nobody answers
+	}
+	id, err := payout.ParseOrderID(status.PaynetOrderID)
+	if err != nil {
+		m.found("a status names the order", fmt.Sprintf("%s has paynet-order-id %q", r.ClientOrderID, status.PaynetOrderID))
+	}
+	m.told(r, node, status)
+	m.note(r, node, "told", status.PaynetOrderID, nil, func() { r.Told = append(r.Told, id) })
 }
 
 // failed notes that a request was refused, was lost or did not leave, and reports
@@ -330,10 +367,14 @@ func (m *merchant) pay(ctx context.Context, r *record, node int) {
 	m.mu.Unlock()
 	for ctx.Err() == nil {
 		node = (node + 1) % len(m.apis)
+		began := time.Now()
 		m.note(r, node, "pay sent", order, nil, func() { r.PaySent = true })
 		_, err := m.apis[node].PayoutPay(ctx, m.terminal, client.PayoutPayRequest{ClientOrderID: r.ClientOrderID, OrderID: order})
 		if err == nil {
-			m.note(r, node, "pay acknowledged", order, nil, func() { r.PayAcked = true })
+			m.note(r, node, "pay acknowledged", order, nil, func() {
+				r.PayAcked = true
+				r.Promises = append(r.Promises, span{began, time.Now()})
+			})
 			return
 		}
 		if !m.failed(r, node, "pay ", err) {
@@ -371,7 +412,7 @@ func journalOf(merchants []*merchant) []record {
 		m.mu.Lock()
 		for _, r := range m.records {
 			c := *r
-			c.Acknowledged = append([]payout.OrderID(nil), r.Acknowledged...)
+			c.Acknowledged, c.Promises, c.Told = slices.Clone(r.Acknowledged), slices.Clone(r.Promises), slices.Clone(r.Told)
 			all = append(all, c)
 		}
 		m.mu.Unlock()

@@ -99,7 +99,7 @@ func (c *cli) Run(ctx context.Context) error {
 	}
 	fmt.Printf("seed %d: %d nodes, %d clients, faults for %s, failover %s\n", c.Seed, c.Nodes, c.Clients, c.Duration, c.Failover)
 	t := &torture{seed: c.Seed, duration: c.Duration, nodeCount: c.Nodes, clientCount: c.Clients, rate: c.Rate, program: c.Payoutd, postgres: bin,
-		failover: c.Failover, restMost: restDefault, plan: plan, show: newShow(os.Stdout, c.Verbose)}
+		failover: c.Failover, restMost: restDefault, patient: isLong(c.Duration), plan: plan, show: newShow(os.Stdout, c.Verbose)}
 	report, err := t.run(ctx)
 	if report != nil {
 		report.print(os.Stdout)

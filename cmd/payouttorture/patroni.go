@@ -237,6 +237,30 @@ func (p *patroni) restart(ctx context.Context, server int, after time.Duration) 
 	return err
 }
 
+// loseStandby ends a machine for longer than Patroni waits: it then has the primary wait
+// for any standby, and there is none.
+func (p *patroni) loseStandby(ctx context.Context, lasts time.Duration) (from, to time.Time, err error) {
+	primary, err := p.primary(ctx)
+	if err != nil {
+		return from, to, err
+	}
+	standby := 1 - primary
+	p.keepers[standby].end(syscall.SIGKILL)
+	if err := p.kill(ctx, standby); err != nil {
+		return from, to, err
+	}
+	from = time.Now()
+	err = wait(ctx, lasts)
+	to = time.Now()
+	if err == nil {
+		err = p.keep(standby)
+	}
+	if err == nil {
+		_, err = p.primary(ctx)
+	}
+	return from, to, err
+}
+
 // stop ends the Patronis, which stop their servers, and then what is left.
 func (p *patroni) stop() error {
 	var both sync.WaitGroup

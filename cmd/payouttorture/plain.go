@@ -115,4 +115,21 @@ func (p *plain) restart(ctx context.Context, server int, after time.Duration) er
 	return err
 }
 
+func (p *plain) loseStandby(ctx context.Context, lasts time.Duration) (from, to time.Time, err error) {
+	standby := 1 - p.leader
+	if err := p.kill(ctx, standby); err != nil {
+		return from, to, err
+	}
+	from = time.Now()
+	err = wait(ctx, lasts)
+	to = time.Now()
+	if err == nil {
+		err = p.start(ctx, standby)
+	}
+	if err == nil {
+		_, err = p.primary(ctx)
+	}
+	return from, to, err
+}
+
 func (p *plain) stop() error { return p.stopServers() }

@@ -21,6 +21,7 @@ const (
 	failover    kind = "primary killed, promotion" // SIGKILL of the primary, promotion of the standby, a new standby
 	restart     kind = "primary restarted"         // SIGKILL of the primary, started again on the same files
 	killStandby kind = "standby killed"            // commits wait until it is back
+	loseStandby kind = "standby gone for long"     // for longer than a transaction may last: nothing is acknowledged meanwhile
 
 	cutDatabase  kind = "database cut"          // connections of a node are reset, and new ones refused
 	loseDatabase kind = "database answers lost" // what the node sends arrives, what it is answered does not; then a cut
@@ -64,6 +65,7 @@ var lengths = map[kind]bounds{
 	failover:     {0, 500 * time.Millisecond}, // until somebody notices
 	restart:      {0, 2 * time.Second},
 	killStandby:  {500 * time.Millisecond, 4 * time.Second},
+	loseStandby:  {30 * time.Second, 35 * time.Second},
 	cutDatabase:  {200 * time.Millisecond, 3 * time.Second},
 	loseDatabase: {200 * time.Millisecond, 3 * time.Second},
 	holdDatabase: {500 * time.Millisecond, 8 * time.Second},
@@ -75,10 +77,17 @@ var lengths = map[kind]bounds{
 }
 
 // longHold is a hold that outlives the time limit of a transaction; one in
-// longOneIn is, in runs long enough for it.
+// longOneIn is, in long runs. There one of standbyOneIn standbys that are killed
+// stays away for that long, too.
 var longHold = bounds{21 * time.Second, 28 * time.Second}
 
-const longOneIn = 12
+const (
+	longOneIn    = 12
+	standbyOneIn = 3
+)
+
+// isLong reports whether a run is long enough for what outlives a transaction.
+func isLong(duration time.Duration) bool { return duration >= 5*time.Minute }
 
 // planOf makes the plan of a seed: the same for the same arguments. Each stream
 // deals its kinds like cards, so that short runs see all of them.
@@ -122,8 +131,12 @@ func deal(random *rand.Rand, duration time.Duration, pause bounds, first int, ki
 			if len(faults) == 0 {
 				f.pause /= 3
 			}
-			if long := random.IntN(longOneIn) == 0; long && f.kind == holdDatabase && duration >= 5*time.Minute {
+			switch n := random.IntN(longOneIn); {
+			case !isLong(duration):
+			case f.kind == holdDatabase && n == 0:
 				f.lasts = longHold.pick(random)
+			case f.kind == killStandby && n%standbyOneIn == 0:
+				f.kind, f.lasts = loseStandby, lengths[loseStandby].pick(random)
 			}
 			faults = append(faults, f)
 			total += f.pause + f.lasts

@@ -58,16 +58,31 @@ func TestStoppedNodeOutlivesItsLeases(t *testing.T) {
 	}
 }
 
+// The time limit of a transaction is 20 seconds (transactionMost in storage).
 func TestLongRunsHoldLongerThanATransactionMayLast(t *testing.T) {
-	long := 0
-	for _, s := range planOf(1, 30*time.Minute, 3) {
-		for _, f := range s.faults {
-			if f.kind == holdDatabase && f.lasts >= longHold.least {
-				long++
+	const transaction = 20 * time.Second
+	if least := lengths[loseStandby].least; least <= transaction {
+		t.Errorf("a standby is gone for %s", least)
+	}
+	for _, run := range []struct {
+		duration time.Duration
+		long     bool
+	}{{30 * time.Minute, true}, {5*time.Minute - 1, false}} {
+		long, gone := 0, 0
+		for seed := range uint64(5) {
+			for _, s := range planOf(seed, run.duration, 3) {
+				for _, f := range s.faults {
+					if f.kind == holdDatabase && f.lasts > transaction {
+						long++
+					}
+					if f.kind == loseStandby {
+						gone++
+					}
+				}
 			}
 		}
-	}
-	if long == 0 {
-		t.Error("no hold outlives a transaction")
+		if (long > 0) != run.long || (gone > 0) != run.long {
+			t.Errorf("in runs of %s %d holds outlive a transaction, and a standby is gone %d times", run.duration, long, gone)
+		}
 	}
 }

@@ -70,6 +70,9 @@ type pair interface {
 	// restart kills a server; after a while it is started again on the same files. It
 	// returns when the pair is whole.
 	restart(ctx context.Context, server int, after time.Duration) error
+	// loseStandby ends the standby's machine for a while, and returns when the pair is
+	// whole again. From from to to there surely was no standby.
+	loseStandby(ctx context.Context, lasts time.Duration) (from, to time.Time, err error)
 	stop() error
 }
 

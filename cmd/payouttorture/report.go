@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"payout"
+	"payout/processor"
 )
 
 // A report is what a run did and found.
@@ -27,6 +28,7 @@ type report struct {
 	callbacks map[payout.CallbackState]int
 	delivered int            // callbacks that receivers were sent
 	errors    map[string]int // lines of the nodes' logs above INFO, by message
+	twice     int            // payments of which the rail told a second time
 	unstored  int            // orders that a client gave up before anything was stored
 }
 
@@ -39,6 +41,11 @@ func (r *report) count(b books) {
 			name = string(o.stage)
 		}
 		r.outcomes[name]++
+		for _, l := range o.late {
+			if l.Result == string(processor.ResultApproved) {
+				r.twice++
+			}
+		}
 		for _, c := range o.callbacks {
 			r.callbacks[c.State]++
 		}
@@ -97,6 +104,7 @@ func (r *report) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-28s %6d\n", row.name, row.n)
 	}
 	section(w, "orders", r.outcomes)
+	fmt.Fprintf(w, "  %-28s %6d\n", "told twice to be paid", r.twice)
 	section(w, "callbacks", r.callbacks)
 	section(w, "logs of the nodes", r.errors)
 	fmt.Fprintln(w)

@@ -42,6 +42,7 @@ type torture struct {
 	postgres               string        // folder of PostgreSQL's programs
 	failover               string        // who promotes the standby
 	restMost               time.Duration // for everything to come to rest
+	patient                bool          // every fourth client waits longer than a transaction may last
 	plan                   []stream
 	show                   *show
 
@@ -56,6 +57,7 @@ type torture struct {
 
 	mu       sync.Mutex
 	made     map[kind]int
+	alone    []span // in which the primary had no standby for long
 	findings []finding
 	seen     map[string]int // findings of a rule
 	ended    bool           // everything that was started
@@ -193,8 +195,12 @@ func (t *torture) setUp(ctx context.Context) error {
 func (t *torture) apis(number int) []*client.Client {
 	apis := make([]*client.Client, len(t.nodes))
 	for i, n := range t.nodes {
+		patience := clientTimeout
+		if t.patient && number%4 == 0 {
+			patience = patientTimeout
+		}
 		apis[i] = &client.Client{BaseURL: "http://" + n.clients.address() + "/paynet", Login: login, Key: t.key, ControlKey: t.control.Reveal(), Replays: true,
-			Attempts: attempts(number), HTTP: &http.Client{Timeout: clientTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+			Attempts: attempts(number), HTTP: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
 	}
 	return apis
 }
@@ -278,6 +284,12 @@ func (t *torture) make(ctx context.Context, s stream, f fault) error {
 	switch f.kind {
 	case failover:
 		return t.pair.failOver(ctx, f.lasts)
+	case loseStandby:
+		from, to, err := t.pair.loseStandby(ctx, f.lasts)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.alone = append(t.alone, span{from, to})
+		return err
 	case restart, killStandby:
 		server, err := t.pair.primary(ctx)
 		if err != nil {
@@ -448,7 +460,12 @@ func (t *torture) readOrders(ctx context.Context, db *storage.DB) ([]order, erro
 					errs[reader] = err
 					return
 				}
-				orders[i] = order{o.ID, o.ClientOrderID, o.Stage, o.Amount, callbacks}
+				late, err := db.LateOutcomes(ctx, o.ID)
+				if err != nil {
+					errs[reader] = err
+					return
+				}
+				orders[i] = order{o.ID, o.ClientOrderID, o.Stage, o.Amount, callbacks, late}
 			}
 		})
 	}
@@ -459,7 +476,7 @@ func (t *torture) readOrders(ctx context.Context, db *storage.DB) ([]order, erro
 // compare compares all books and looks into the logs.
 func (t *torture) compare(ctx context.Context, db *storage.DB, r *report) error {
 	var err error
-	b := books{journal: journalOf(t.merchants), deliveries: deliveriesOf(t.receivers), never: t.neverAnswers()}
+	b := books{journal: journalOf(t.merchants), deliveries: deliveriesOf(t.receivers), never: t.neverAnswers(), alone: t.alone}
 	if b.orders, err = t.readOrders(ctx, db); err != nil {
 		return err
 	}

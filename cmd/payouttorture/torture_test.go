@@ -19,6 +19,7 @@ import (
 
 var (
 	tortureSeed     = flag.Uint64("torture-seed", 0, "seed of TestTorture; 0 picks one")
+	withLostStandby = flag.Bool("lost-standby", false, "run TestStandbyIsGoneForLong")
 	tortureDuration = flag.Duration("torture-duration", 30*time.Second, "how long TestTorture makes faults; setting up, rest and comparison take about as long again")
 )
 
@@ -107,6 +108,37 @@ func TestTorture(t *testing.T) {
 	}
 	if c := tallyOf(run.merchants); c.acknowledged < 100 || c.lost == 0 || r.callbacks[payout.CallbackDelivered] == 0 {
 		t.Errorf("too little happened: %+v", c)
+	}
+}
+
+// A standby that is gone for longer than a transaction may last, and nothing else: nothing is
+// acknowledged meanwhile, and afterwards the books agree.
+func TestStandbyIsGoneForLong(t *testing.T) {
+	if !*withLostStandby {
+		t.Skip("it takes one to two minutes: run it by -lost-standby, and by -patroni too for a pair that Patroni keeps")
+	}
+	run := start(t, 40*time.Second)
+	run.clientCount, run.rate, run.patient = 8, 10, true
+	run.plan = []stream{{name: "database", node: -1, faults: []fault{{kind: loseStandby, pause: 5 * time.Second, lasts: lengths[loseStandby].least}}}}
+	if *withPatroni {
+		check(t, findPatroni())
+		run.failover = byPatroni
+	}
+	run.program = build(t)
+	r, err := run.run(t.Context())
+	check(t, err)
+	r.print(t.Output())
+	for _, f := range r.findings {
+		t.Errorf("%s: %s", f.rule, f.what)
+	}
+	told, asked := 0, 0
+	for _, one := range journalOf(run.merchants) {
+		told += len(one.Told)
+		asked += one.Lost
+	}
+	t.Logf("%d answers were lost, and %d times a status told of their orders", asked, told)
+	if run.made[loseStandby] != 1 || len(run.alone) != 1 || asked == 0 || r.outcomes[string(payout.StatusApproved)] == 0 {
+		t.Errorf("too little happened: %v, %v, %v", run.made, run.alone, r.outcomes)
 	}
 }
 

@@ -31,6 +31,7 @@ type reaction struct {
 	tryNext bool           // with a refusal: another gate may be asked
 	wait    time.Duration  // before the answer
 	silent  bool           // the answer never comes
+	late    bool           // it comes after the caller has given up and others have asked
 }
 
 var (
@@ -83,6 +84,12 @@ var scenarios = []Scenario{
 			"В попытке 1 отклоняется по причине, которой у другого гейта может не быть; начиная с попытки 2 одобряется. "+
 				"Поэтому цепочка из двух гейтов заканчивается одобрением, а единственный гейт отказом."),
 		payout: []reaction{{enters: StateDeclined, code: payout.CodeDeclined, tryNext: true}, pay}},
+	{Name: "answered twice", Account: "2000000070", Phone: "79990000070", Card: "4000000000000705",
+		Doc: payout.T("Paid at once, but answered only when the gateway has given up waiting. By then another node may have asked: "+
+			"the same payment is told twice, and counts once.",
+			"Выплачивается сразу, но ответ приходит, когда шлюз его уже не ждёт. К этому времени мог спросить другой узел: "+
+				"об одной выплате сообщается дважды, а считается она один раз."),
+		payout: []reaction{{enters: StatePaid, late: true}}},
 	{Name: "payout-check declined", Account: "2000000060", Phone: "79990000060", Card: "4000000000000606",
 		Doc:    payout.T("The bank declines the payout-check. A payout without a check is approved.", "Банк отклоняет payout-check. Выплата без проверки одобряется."),
 		payout: []reaction{pay}, checkCode: payout.CodeCheckDeclined},

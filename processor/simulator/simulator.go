@@ -106,6 +106,8 @@ func (s *Simulator) react(ctx context.Context, p processor.Payment, r reaction) 
 		return s.answer(ctx, set.latency, outcome)
 	case r.silent:
 		return s.answer(ctx, set.silence, processor.Lost(errSilent))
+	case r.late:
+		return s.answerLate(ctx, outcome)
 	}
 	return s.answer(ctx, r.wait+set.latency, outcome)
 }
@@ -203,6 +205,21 @@ func (s *Simulator) answer(ctx context.Context, wait time.Duration, o processor.
 		return o
 	}
 	return processor.Lost(fmt.Errorf("wait for the simulator's answer: %w", err))
+}
+
+// lateBy is how much later than the end of its context an answer comes that is late: a
+// gateway has another node ask after 5 seconds.
+const lateBy = 8 * time.Second
+
+// answerLate answers when the context has ended and somebody else may have asked, as a
+// connector does that cannot be interrupted. Who sets no limit is answered at once.
+func (s *Simulator) answerLate(ctx context.Context, o processor.Outcome) processor.Outcome {
+	if ctx.Done() == nil {
+		return o
+	}
+	_ = s.sleep(ctx, settingMost) // until the caller gives up
+	_ = s.sleep(context.WithoutCancel(ctx), lateBy)
+	return o
 }
 
 // txID is the rail's id of a payment. Source: api-facts 13.

@@ -114,6 +114,7 @@ const (
 	silentUnpaidAccount  = "2000000021"
 	refuseAccount        = "2000000040"
 	nextGateAccount      = "2000000050"
+	twiceAccount         = "2000000070"
 	checkDeclineAccount  = "2000000060"
 	checkSlowAccount     = "2000000063"
 )
@@ -150,7 +151,7 @@ func TestSimulatorPassesTheBattery(t *testing.T) {
 		CutUnpaid:      to(silentUnpaidAccount),
 		Late:           to(slowestAccount),
 		Nonsense:       noNonsense,
-		Twice:          noTwice,
+		Twice:          to(twiceAccount),
 		CheckApprove:   to(approveAccount),
 		CheckDecline:   to(checkDeclineAccount),
 	}
@@ -207,6 +208,7 @@ func TestScenarios(t *testing.T) {
 		silentUnpaidAccount:  {[]processor.Result{lost}, 5 * time.Second, broken, payout.CodeUnknownToRail, 0},
 		refuseAccount:        {[]processor.Result{unsent, unsent, approved, approved}, 0, approved, 0, 2},
 		nextGateAccount:      {[]processor.Result{declined, approved, approved}, 0, approved, 0, 2},
+		twiceAccount:         {[]processor.Result{approved}, settingMost + lateBy, approved, 0, 1},
 		checkDeclineAccount:  {[]processor.Result{approved}, 0, approved, 0, 1},
 		checkSlowAccount:     {[]processor.Result{approved}, 0, approved, 0, 1},
 	}
@@ -220,9 +222,8 @@ func TestScenarios(t *testing.T) {
 			"account": {AccountNumber: sc.Account}, "phone": {Phone: sc.Phone},
 		} {
 			t.Run(sc.Name+" by "+way, func(t *testing.T) {
-				at := newClock()
+				at, p := newClock(), processor.Payment{}
 				s := open(t, "", at)
-				var p processor.Payment
 				for i, want := range tt.payout {
 					p = pays(7, i+1, "")
 					p.Receiver = receiver
@@ -249,6 +250,36 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Who has given up, and who asks meanwhile, are told the same of one payment.
+func TestPaymentThatIsToldTwiceIsMadeOnce(t *testing.T) {
+	at := newClock()
+	p := pays(7, 1, twiceAccount)
+	var s *Simulator
+	var meanwhile processor.Outcome
+	s, err := Open("", Options{Now: at.now, Sleep: func(ctx context.Context, wait time.Duration) error {
+		if ctx.Done() == nil { // the caller's limit is over
+			meanwhile = s.Status(t.Context(), p)
+		}
+		return at.sleep(ctx, wait)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	late := s.Payout(ctx, p)
+	wantResult(t, "the late answer", late, processor.ResultUnsent) // nothing is begun for who has given up before
+	ctx, giveUp = context.WithCancel(t.Context())
+	defer giveUp()
+	late = s.Payout(ctx, p)
+	wantResult(t, "the late answer", late, processor.ResultApproved)
+	if diff := cmp.Diff(late, meanwhile); diff != "" {
+		t.Errorf("it was told (-late +meanwhile):\n%s", diff)
+	}
+	wantPaid(t, s, map[payout.OrderID]int{7: 1})
 }
 
 func TestProcessorErrorReadsAsInTheReference(t *testing.T) {
