@@ -17,10 +17,15 @@ import (
 // deferred has a COMMIT that stores nonces do something more, as its own part.
 func deferred(t *testing.T, db *storage.DB, body string) {
 	t.Helper()
+	trigger(t, db, "CREATE CONSTRAINT TRIGGER more AFTER INSERT ON nonces DEFERRABLE INITIALLY DEFERRED", body)
+}
+
+func trigger(t *testing.T, db *storage.DB, create, body string) {
+	t.Helper()
 	for _, statement := range []string{
-		"CREATE OR REPLACE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN " + strings.ReplaceAll(body, "'", "''") + "; RETURN NULL; END'",
+		"CREATE OR REPLACE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN " + strings.ReplaceAll(body, "'", "''") + "; RETURN NEW; END'",
 		"DROP TRIGGER IF EXISTS more ON nonces",
-		"CREATE CONSTRAINT TRIGGER more AFTER INSERT ON nonces DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION more()",
+		create + " FOR EACH ROW EXECUTE FUNCTION more()",
 	} {
 		if err := storage.Exec(db, statement); err != nil {
 			t.Fatal(err)
@@ -88,8 +93,64 @@ func TestCommitIsNotCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	storage.LimitTransaction(db, time.Minute)
-	if a, err := db.Accept(nonceOf("a")); err != nil || !a.NonceUsed {
+	if a, err := whenAvailable(db, nonceOf("a")); err != nil || !a.NonceUsed {
 		t.Errorf("when it has gone on: %+v, %v", a, err)
+	}
+}
+
+// whenAvailable accepts as soon as it is not told that the database is away.
+func whenAvailable(db *storage.DB, a storage.Acceptance) (accepted storage.Accepted, err error) {
+	for err = storage.ErrUnavailable; errors.Is(err, storage.ErrUnavailable); {
+		accepted, err = db.Accept(a)
+	}
+	return accepted, err
+}
+
+// While a commit that was given up goes on at the server, as those that wait for a standby
+// do, no other one is begun: each would take one more session, until there are none.
+func TestNothingIsCommittedBesideACommitThatWasGivenUp(t *testing.T) {
+	url := storagetest.Postgres(t)
+	db := storagetest.Open(t, url+"&lock_timeout=60s")
+	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
+	other := session(t, url)
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
+		t.Fatal(err)
+	}
+	storage.LimitTransaction(db, 300*time.Millisecond)
+	if _, err := db.Accept(nonceOf("a")); !errors.Is(err, storage.ErrUnknown) {
+		t.Fatalf("who gives up is told %v", err)
+	}
+	storage.LimitTransaction(db, time.Minute)
+	for range 20 {
+		if _, err := db.Accept(nonceOf("b")); !errors.Is(err, storage.ErrUnavailable) {
+			t.Fatalf("the next one is told %v", err)
+		}
+	}
+	if err := db.Writable(t.Context()); !errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("whether it takes writes: %v", err)
+	}
+	if n, err := storage.Waiting(t.Context(), db); err != nil || n != 1 {
+		t.Errorf("%d commits are waiting (%v), want the one that was given up", n, err)
+	}
+	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("a question meanwhile: %v", err)
+	}
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := whenAvailable(db, nonceOf("b")); err != nil || !a.Stored() {
+		t.Errorf("when it has ended: %+v, %v", a, err)
+	}
+}
+
+// What the server warns of in a statement before the COMMIT is no warning of the commit.
+func TestWarningOfAStatementIsNoneOfTheCommit(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	trigger(t, db, "CREATE TRIGGER more BEFORE INSERT ON nonces", "RAISE WARNING 'database must be vacuumed within 39999999 transactions'")
+	for _, name := range []string{"a", "b"} {
+		if a, err := db.Accept(nonceOf(name)); err != nil || !a.Stored() {
+			t.Errorf("%+v, %v", a, err)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type postgresEngine struct {
 
 	careful atomic.Int64 // transactions that will not hope
 	most    atomic.Int64 // nanoseconds for a write transaction
+	givenUp givenUp
 }
 
 // What PostgreSQL says when a transaction has hoped in vain.
@@ -140,6 +141,10 @@ const readMost = 15 * time.Second // longest time for a read
 // begin sends nothing: BEGIN goes with the first statement.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(e.most.Load()))
+	if err := e.givenUp.goOn(ctx, e.pool); err != nil {
+		cancel()
+		return nil, nil, err
+	}
 	c, err := e.pool.Acquire(ctx)
 	if err != nil {
 		cancel()
@@ -434,18 +439,22 @@ func (c *postgresConn) commit(ctx context.Context) error {
 		c.end()
 		return nil
 	}
+	c.ending.begins(c.waiting)
 	c.waiting.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
 		if tag.String() == "ROLLBACK" { // a statement had failed before
 			return pgx.ErrTxCommitRollback
 		}
 		return nil
 	})
-	c.ending.asked(true)
 	err := c.send(ctx)
-	var warning *pgconn.Notice
-	if !c.c.Conn().IsClosed() { // else the library is about to cancel what runs there
-		warning = c.ending.asked(false)
+	connection := c.c.Conn()
+	if connection.IsClosed() { // the library is about to cancel what runs there, and must not
+		if ctx.Err() != nil {
+			c.e.givenUp.add(connection.PgConn().PID())
+		}
+		return err
 	}
+	warning := c.ending.ended()
 	if err != nil {
 		return err
 	}
