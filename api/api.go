@@ -38,8 +38,8 @@ type Handler struct {
 	Log             *slog.Logger
 	Metrics         *Metrics     // nil: nothing is counted
 	Tracer          trace.Tracer // nil: no spans are made
-	// AtOnce is how many requests are answered at once; those beyond it are told to come
-	// again before anything of them is looked at. 0: any number.
+	// AtOnce is how many requests are answered at once, from when their body is there; those
+	// beyond it are told to come again before anything of them is looked at. 0: any number.
 	AtOnce int
 	// Pay, when not nil, stands in for Gateway.Payout: payoutbench measures the
 	// door alone by it.
@@ -57,8 +57,10 @@ type exchange struct {
 	r     *http.Request
 	route route
 	form  []sign.Pair
-	began time.Time
-	span  trace.Span // nil: there is none
+	// unread is why form could not be read, or nil.
+	unread error
+	began  time.Time
+	span   trace.Span // nil: there is none
 
 	request *spec.Request // nil until the form has been parsed
 
@@ -71,10 +73,11 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	full := h.underWay.Add(1) > int64(h.AtOnce) && h.AtOnce > 0
-	defer h.underWay.Add(-1)
 	e := &exchange{w: w, r: r, began: h.Gateway.Now()}
 	e.Now, e.RemoteAddress = e.began, remoteAddress(r)
+	e.form, e.unread = readForm(w, r)
+	full := h.underWay.Add(1) > int64(h.AtOnce) && h.AtOnce > 0 // who sends slowly takes nobody's place
+	defer h.underWay.Add(-1)
 	ctx := r.Context()
 	if h.Tracer != nil {
 		ctx, e.span = h.Tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
@@ -103,8 +106,8 @@ func (h *Handler) serve(ctx context.Context, e *exchange) (*spec.Reply, error) {
 		return nil, err
 	}
 	e.Command, e.EndpointID, e.GroupID = e.route.command, e.route.endpoint, e.route.group
-	if e.form, err = readForm(e.w, e.r); err != nil {
-		return nil, err
+	if e.unread != nil {
+		return nil, e.unread
 	}
 	if err := h.Gateway.Fit(); err != nil {
 		return nil, err // before the timestamp is judged

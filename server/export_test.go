@@ -9,11 +9,7 @@ import (
 
 // Descriptions describes every metric of a server, whether it has a value or not.
 func Descriptions(ctx context.Context, c Config) ([]string, error) {
-	c, err := c.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	s, err := assemble(ctx, c, slog.New(slog.DiscardHandler))
+	s, err := closed(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -24,4 +20,22 @@ func Descriptions(ctx context.Context, c Config) ([]string, error) {
 		texts = append(texts, desc.String())
 	}
 	return texts, s.close()
+}
+
+// AtOnce is how many requests of the API a server answers at once.
+func AtOnce(ctx context.Context, c Config) (int, error) {
+	s, err := closed(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	return s.signed.AtOnce, s.close()
+}
+
+// closed is a server whose doors are closed.
+func closed(ctx context.Context, c Config) (*server, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return assemble(ctx, c, slog.New(slog.DiscardHandler))
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -729,35 +730,43 @@ func TestLogHasOneJSONLinePerRequestWithItsSerial(t *testing.T) {
 	}
 }
 
-// A request whose body is still on its way counts among those that are answered at once.
-func TestRequestsAtOnceAreBounded(t *testing.T) {
+// Who sends its body slowly, as anybody can without a key, takes nobody's place among the
+// requests that are answered at once.
+func TestRequestOnItsWayTakesNobodysPlace(t *testing.T) {
 	t.Parallel()
 	c := newConfig(t)
-	c.MetricsListen, c.RequestsAtOnce = "127.0.0.1:0", 1
+	c.RequestsAtOnce = 1
 	h := start(t, c)
 	conn, err := net.Dial("tcp", h.addr.API)
 	check(t, err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, "POST /paynet/api/v4/payout/39915 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n")
+	const body = "a=b"
+	_, err = fmt.Fprintf(conn, "POST /paynet/api/v4/payout/39915 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", len(body))
 	check(t, err)
-	eventually(t, within, "the request is under way", func() bool {
-		_, body := h.get("http://" + h.addr.Metrics + "/metrics")
-		return strings.Contains(body, "payoutd_requests_under_way 1\n")
-	})
-	r, err := h.client.Post(h.base+"/api/v4/payout/39915", "application/x-www-form-urlencoded", strings.NewReader("a=b"))
-	check(t, err)
-	r.Body.Close()
-	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-		t.Errorf("one more is answered %s, Retry-After %q", r.Status, r.Header.Get("Retry-After"))
-	}
-	if status, _ := h.get("http://" + h.addr.API + "/readyz"); status != http.StatusOK {
-		t.Errorf("/readyz answers %d: more nodes do not help a database", status)
-	}
-	check(t, conn.Close())
-	eventually(t, within, "there is room again", func() bool {
-		r, err := h.client.Post(h.base+"/api/v4/payout/39915", "application/x-www-form-urlencoded", strings.NewReader("a=b"))
+	for range 10 {
+		r, err := h.client.Post(h.base+"/api/v4/payout/39915", "application/x-www-form-urlencoded", strings.NewReader(body))
 		check(t, err)
 		r.Body.Close()
-		return r.StatusCode == http.StatusForbidden
-	})
+		if r.StatusCode != http.StatusForbidden {
+			t.Errorf("another one is answered %s", r.Status)
+		}
+	}
+	_, err = io.WriteString(conn, body)
+	check(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	check(t, err)
+	if !strings.Contains(line, "403") {
+		t.Errorf("when it has come it is answered %q", line)
+	}
+}
+
+func TestRequestsAtOnceAreThoseOfTheConfig(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ set, want int }{{0, 8192}, {7, 7}} {
+		c := newConfig(t)
+		c.RequestsAtOnce = test.set
+		if got, err := server.AtOnce(t.Context(), c); err != nil || got != test.want {
+			t.Errorf("%d: %d at once, %v; want %d", test.set, got, err, test.want)
+		}
+	}
 }
