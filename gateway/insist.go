@@ -53,9 +53,13 @@ func (g *Gateway) ending() <-chan struct{} {
 }
 
 // insistOn stores a move, and insists on it; moved is false when another worker was faster.
-func (g *Gateway) insistOn(m *storage.Move) (moved bool, err error) {
+// again, unless nil, is called before the second try.
+func (g *Gateway) insistOn(m *storage.Move, again func()) (moved bool, err error) {
 	unknown := false // whether an earlier try was stored
 	failed := func(err error) {
+		if again != nil {
+			again()
+		}
 		tx := ""
 		if m.Closes != nil {
 			tx = m.Closes.ProcessorTxID
