@@ -262,3 +262,19 @@ func Laters(db *DB, text string, each [][][]any) (told int, err error) {
 
 // Number is what is stored of a nonce beside its timestamp.
 func (n *Nonce) Number() int64 { return n.number() }
+
+// ExecTx runs a statement in a transaction.
+func ExecTx(tx *Tx, text string, args ...any) error {
+	_, err := tx.conn.exec(tx.ctx, text, args...)
+	return err
+}
+
+// AddCounter adds a counter, whose name must be new.
+func AddCounter(tx *Tx, name string) error {
+	return ExecTx(tx, "INSERT INTO counters (name, next) VALUES ($1, 0)", name)
+}
+
+// ReadTx reads in a transaction what nobody wants to know.
+func ReadTx(tx *Tx, text string) error {
+	return readAll(tx.ctx, tx.conn, func(rows) error { return nil }, text)
+}

@@ -34,6 +34,8 @@ const (
 	invalidText     = "22P02" // of hopedForKey and hopedForRows
 )
 
+const idleInTransaction = "25P03" // for too long: the session has ended, and its transaction
+
 // carefulFor is how many transactions do not hope after one that has hoped in vain: who
 // sends the same requests again and again costs one in a thousand.
 const carefulFor = 1000
@@ -175,7 +177,6 @@ func (e *postgresEngine) refused(err error) bool {
 // lastWords reports whether a session has ended with what the server said, in the middle
 // of something; one that had been idle in its transaction has committed nothing.
 func lastWords(said *pgconn.PgError) bool {
-	const idleInTransaction = "25P03"
 	severity := cmp.Or(said.SeverityUnlocalized, said.Severity)
 	return severity == "PANIC" || severity == "FATAL" && said.Code != idleInTransaction
 }
@@ -190,13 +191,14 @@ func (e *postgresEngine) again(err error) bool {
 // passes is true of what stands in the way for a while: other transactions, locks
 // (55P03), a server short of something (class 53), one that takes no writes, because it
 // is a standby or its disk is full (25006), one whose disk failed a read or a write
-// (58030), and somebody who has cancelled the statement (57014).
+// (58030), somebody who has cancelled the statement (57014), and a node that was stopped in
+// the middle (25P03).
 func (e *postgresEngine) passes(err error) bool {
 	if e.again(err) {
 		return true
 	}
 	var said *pgconn.PgError
-	return errors.As(err, &said) && (slices.Contains([]string{"55P03", "25006", "58030", "57014"}, said.Code) || strings.HasPrefix(said.Code, "53"))
+	return errors.As(err, &said) && (slices.Contains([]string{"55P03", "25006", "58030", "57014", idleInTransaction}, said.Code) || strings.HasPrefix(said.Code, "53"))
 }
 
 func (e *postgresEngine) text(sql string) string {
