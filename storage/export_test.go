@@ -214,6 +214,13 @@ func Connections(db *DB) int64 { return db.engine.(*postgresEngine).pool.Stat().
 // Refused tells what PostgreSQL's engine takes for the server's own refusal.
 func Refused(err error) bool { return new(postgresEngine).refused(err) }
 
+// Passes tells what PostgreSQL's engine takes for a refusal that passes, and whether that
+// is one for the sake of others.
+func Passes(err error) (passes, held bool) {
+	e := new(postgresEngine)
+	return e.passes(err), e.held(err)
+}
+
 // EndedLife is how long a final order is remembered.
 const EndedLife = endedLife
 

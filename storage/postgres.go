@@ -188,17 +188,23 @@ func (e *postgresEngine) again(err error) bool {
 	return errors.Is(err, errHopedInVain) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
-// passes is true of what stands in the way for a while: other transactions, locks
-// (55P03), a server short of something (class 53), one that takes no writes, because it
+// held is true of what again is true of, and of a lock that was waited for (55P03).
+func (e *postgresEngine) held(err error) bool {
+	var said *pgconn.PgError
+	return e.again(err) || errors.As(err, &said) && said.Code == "55P03"
+}
+
+// passes is true of what stands in the way for a while: other transactions and their
+// locks, a server short of something (class 53), one that takes no writes, because it
 // is a standby or its disk is full (25006), one whose disk failed a read or a write
 // (58030), somebody who has cancelled the statement (57014), and a node that was stopped in
 // the middle (25P03).
 func (e *postgresEngine) passes(err error) bool {
-	if e.again(err) {
+	if e.held(err) {
 		return true
 	}
 	var said *pgconn.PgError
-	return errors.As(err, &said) && (slices.Contains([]string{"55P03", "25006", "58030", "57014", idleInTransaction}, said.Code) || strings.HasPrefix(said.Code, "53"))
+	return errors.As(err, &said) && (slices.Contains([]string{"25006", "58030", "57014", idleInTransaction}, said.Code) || strings.HasPrefix(said.Code, "53"))
 }
 
 func (e *postgresEngine) text(sql string) string {
