@@ -19,6 +19,11 @@ import (
 const (
 	insistFirst = 50 * time.Millisecond // before the second try
 	insistMost  = 2 * time.Second       // between tries
+
+	// insistPause is how long the others have the database for themselves after a try that
+	// took so long: PostgreSQL's lock_timeout. A write that wants a row which another
+	// transaction holds keeps those of its commit waiting, new requests too.
+	insistPause = 3 * time.Second
 )
 
 // insist tries a write again while the database is away, or does not say what became of
@@ -27,6 +32,7 @@ const (
 func (g *Gateway) insist(failed func(error), write func() error) error {
 	watch := startStopwatch()
 	for n := 0; ; n++ {
+		try := startStopwatch()
 		err := write()
 		if !errors.Is(err, storage.ErrUnavailable) && !errors.Is(err, storage.ErrUnknown) || watch.took() >= g.Settings.lease() {
 			return err
@@ -34,7 +40,7 @@ func (g *Gateway) insist(failed func(error), write func() error) error {
 		if n == 0 {
 			failed(err)
 		}
-		timer := time.NewTimer(g.backoff(insistFirst, insistMost, n))
+		timer := time.NewTimer(max(g.backoff(insistFirst, insistMost, n), min(try.took(), insistPause)))
 		select {
 		case <-timer.C:
 		case <-g.ending():
@@ -53,9 +59,13 @@ func (g *Gateway) ending() <-chan struct{} {
 }
 
 // insistOn stores a move, and insists on it; moved is false when another worker was faster.
-func (g *Gateway) insistOn(m *storage.Move) (moved bool, err error) {
+// again, unless nil, is called before the second try.
+func (g *Gateway) insistOn(m *storage.Move, again func()) (moved bool, err error) {
 	unknown := false // whether an earlier try was stored
 	failed := func(err error) {
+		if again != nil {
+			again()
+		}
 		tx := ""
 		if m.Closes != nil {
 			tx = m.Closes.ProcessorTxID

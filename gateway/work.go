@@ -373,7 +373,7 @@ func (g *Gateway) record(o *payout.Order, t *payout.Transaction, outcome process
 	default:
 		m.DueAt = now.Add(g.jitter(or(g.Settings.PollFirst, time.Second)))
 	}
-	if moved, err := g.insistOn(m); err != nil || !moved {
+	if moved, err := g.insistOn(m, nil); err != nil || !moved {
 		g.lost(o, outcome, err)
 		return nil
 	}
@@ -422,14 +422,30 @@ func (g *Gateway) finish(o *payout.Order, event payout.Event, code payout.ErrCod
 	}
 	g.ends(m, o)
 	c := g.takeDelivery(m.Callback)
-	defer func() {
-		if c != nil && !moved {
+	leave := func() {
+		if c != nil {
 			c.leave(m.Callback.Receiver)
+			c = nil
+		}
+	}
+	defer func() {
+		if !moved {
+			leave()
 		}
 	}()
-	moved, err = g.insistOn(m)
+	moved, err = g.insistOn(m, func() {
+		// Insisting may outlast the lease, and nobody knows whether the first try was stored
+		// with it: the callback is delivered by who claims it.
+		leave()
+		if m.Callback != nil {
+			m.Callback.DueAt, m.Callback.LeasedUntil = m.At, time.Time{}
+		}
+	})
 	if err != nil || !moved {
 		return false, err
+	}
+	if g.Now().Sub(m.At) > leaseMargin {
+		leave() // the lease could end during the delivery
 	}
 	g.Metrics.finished(o, m.To, m.At)
 	g.Log.Info("order is final", "order", o.ID, "stage", m.To, "error_code", int(m.ErrorCode))

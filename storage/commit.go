@@ -29,8 +29,8 @@ const (
 // come back, a commit waits a moment for about as many as write at this time, or
 // until it is large: under load that makes few large commits of many small ones, and
 // a caller who has been alone for a moment does not wait. When the database refuses a
-// batch, its writes are tried again one by one: a caller whose own rows are refused
-// fails alone.
+// batch for what one write in it may be the cause of, its writes are tried again one by
+// one: a caller whose own rows are refused fails alone.
 type committer struct {
 	engine engine
 	vault  *vault.Vault
@@ -70,6 +70,14 @@ const (
 
 func (o *op) take() bool     { return o.state.CompareAndSwap(opWaiting, opTaken) }
 func (o *op) withdraw() bool { return o.state.CompareAndSwap(opWaiting, opWithdrawn) }
+
+// rank sorts new requests before what the workers write.
+func (o *op) rank() int {
+	if o.accept != nil {
+		return 0
+	}
+	return 1
+}
 
 func startCommitter(e engine, v *vault.Vault, p pace) *committer {
 	c := &committer{engine: e, vault: v, queue: newWriteQueue(p)}
@@ -152,7 +160,12 @@ func (c *committer) run() {
 // store commits a batch and tells each of its callers how that ended.
 func (c *committer) store(batch []*op) {
 	err := c.commit(batch)
-	alone := len(batch) > 1 && c.refused(err)
+	alone := len(batch) > 1 && c.ofOne(err)
+	if alone {
+		// What the workers write may wait for a held row once more, each as long as the server
+		// lets it, and comes again: new requests do not wait for that.
+		slices.SortStableFunc(batch, func(a, b *op) int { return cmp.Compare(a.rank(), b.rank()) })
+	}
 	for _, o := range batch {
 		if o.unsealed != nil {
 			o.done <- o.unsealed // nothing of it is stored
@@ -160,14 +173,22 @@ func (c *committer) store(batch []*op) {
 		}
 		if alone {
 			err = c.commit([]*op{o})
-			// One that is not merely refused will meet the others too.
-			alone = err == nil || c.refused(err)
+			// One that is not this write's own will meet the others too.
+			alone = err == nil || c.ofOne(err)
 		}
 		o.done <- cmp.Or(o.unsealed, c.told(err))
 	}
 }
 
-// refused reports whether a batch failed for what is in it.
+// ofOne reports whether a batch may have been refused for one write in it: for its rows, or
+// for one that another transaction holds. What else passes, such as a full disk or a server
+// that takes no writes, meets every write alike: to try each of them would only keep those
+// who wait, and burden a server that is in trouble.
+func (c *committer) ofOne(err error) bool {
+	return c.refused(err) && (!c.engine.passes(err) || c.engine.held(err))
+}
+
+// refused reports whether the database has said no to a batch.
 func (c *committer) refused(err error) bool {
 	return err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) && c.engine.refused(err)
 }

@@ -128,7 +128,17 @@ func sickNonce(i byte) Acceptance {
 	return Acceptance{Now: now, Nonce: &Nonce{PartyID: 1, Hash: []byte{i}, Expires: now.Add(time.Hour)}}
 }
 
-var errSick = errors.New("sick")
+var (
+	errSick   = errors.New("sick")
+	errPasses = errors.New("no writes for now")
+	errHeld   = errors.New("another transaction holds a row")
+)
+
+func (e *sickEngine) refused(err error) bool { return e.passes(err) || e.engine.refused(err) }
+func (e *sickEngine) passes(err error) bool {
+	return errors.Is(err, errPasses) || errors.Is(err, errHeld) || e.engine.passes(err)
+}
+func (e *sickEngine) held(err error) bool { return errors.Is(err, errHeld) }
 
 func TestDatabaseThatDoesNotBeginStoresNothingAndSaysSo(t *testing.T) {
 	db, sick := openSick(t)
@@ -166,7 +176,8 @@ func TestCommitThatIsCutShortIsUnknownWhetherStoredOrNot(t *testing.T) {
 	}
 }
 
-// A batch is tried one by one only when the database has refused something in it.
+// A batch is tried one by one only when the database has refused something in it that the
+// other writes need not have.
 func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 	for name, test := range map[string]struct {
 		bad    func() *op
@@ -178,6 +189,10 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 			o := &payout.Order{ID: 1, Stage: "nonsense"}
 			return &op{accept: &acceptOp{Acceptance: Acceptance{Now: time.Now(), Order: o, DueAt: time.Now()}}}
 		}, begins: 3, good: func(err error) bool { return err == nil }},
+		"refused for what meets every write alike": {bad: func() *op { a := sickNonce(2); return &op{accept: &acceptOp{Acceptance: a}} },
+			sick: errPasses, begins: 1, good: func(err error) bool { return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) }},
+		"refused for a row that another transaction holds": {bad: func() *op { a := sickNonce(2); return &op{accept: &acceptOp{Acceptance: a}} },
+			sick: errHeld, begins: 3, good: func(err error) bool { return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) }},
 		"cut short": {bad: func() *op { a := sickNonce(2); return &op{accept: &acceptOp{Acceptance: a}} },
 			sick: errSick, begins: 1, good: func(err error) bool { return errors.Is(err, ErrUnknown) }},
 	} {
@@ -205,6 +220,26 @@ func TestOnlyARefusedBatchIsTriedOneByOne(t *testing.T) {
 			db.commits = startCommitter(sick, db.vault, sqlitePace) // for Close
 		})
 	}
+}
+
+// What the workers write wants rows that others may hold, again and again: new requests
+// that shared its batch do not wait for it a second time.
+func TestNewRequestsAreTriedAloneBeforeWhatTheWorkersWrite(t *testing.T) {
+	db, sick := openSick(t)
+	db.commits.stop()
+	sick.set(func(e *sickEngine) { e.before = errHeld })
+	postponed := &op{postpone: &postponeOp{order: &payout.Order{ID: 1}}, done: make(chan error)}
+	request := &op{accept: &acceptOp{Acceptance: sickNonce(1)}, done: make(chan error)}
+	c := &committer{engine: sick}
+	go c.store([]*op{postponed, request})
+	select {
+	case <-request.done:
+		<-postponed.done
+	case <-postponed.done:
+		<-request.done
+		t.Error("the request had to wait")
+	}
+	db.commits = startCommitter(sick, db.vault, sqlitePace) // for Close
 }
 
 // What waits for a commit is told how long one takes.

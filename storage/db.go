@@ -180,21 +180,24 @@ type Tx struct {
 // Transact runs a function in a write transaction, committed when it returns
 // nil. When Transact returns nil, the commit is on disk. A context that ends
 // before the transaction has begun leaves it undone; later it is seen through. The
-// function runs again when other transactions stood in the way of its own.
+// function runs again when other transactions stood in the way of its own. Its own errors
+// are told as they are; a database that fails in the middle, or refuses what it may take
+// later, is ErrUnavailable.
 func (db *DB) Transact(ctx context.Context, now time.Time, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return tries(db.engine, func() error {
-		c, ctx, err := begin(db.engine)
+		begun, ctx, err := begin(db.engine)
 		if err != nil {
 			return err
 		}
+		c := tellingConn{begun, db.engine}
 		defer c.rollback()
 		if err := fn(&Tx{Now: now, db: db, ctx: ctx, conn: c}); err != nil {
 			return err
 		}
-		return commit(ctx, db.engine, c)
+		return away(db.engine, commit(ctx, db.engine, c))
 	})
 }
 
@@ -219,6 +222,62 @@ func commit(ctx context.Context, e engine, c conn) error {
 	}
 	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
+
+// away is the error of a transaction of which nothing was stored: ErrUnavailable if the
+// database has gone in the middle, or has refused it for what passes.
+func away(e engine, err error) error {
+	if err == nil || errors.Is(err, ErrUnknown) || e.refused(err) && !e.passes(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// A tellingConn tells at once which of its errors mean that the database is away: later
+// nobody could tell them from those of the function that runs in the transaction.
+type tellingConn struct {
+	conn
+	e engine
+}
+
+func (c tellingConn) query(ctx context.Context, sql string, args ...any) (rows, error) {
+	found, err := c.conn.query(ctx, sql, args...)
+	if err != nil {
+		return nil, away(c.e, err)
+	}
+	return tellingRows{found, c.e}, nil
+}
+
+func (c tellingConn) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	affected, err := c.conn.exec(ctx, sql, args...)
+	return affected, away(c.e, err)
+}
+
+func (c tellingConn) each(ctx context.Context, sql string, args [][]any) ([]int64, error) {
+	affected, err := c.conn.each(ctx, sql, args)
+	return affected, away(c.e, err)
+}
+
+func (c tellingConn) later(ctx context.Context, sql string, args [][]any, told func([]int64)) error {
+	return away(c.e, c.conn.later(ctx, sql, args, told))
+}
+
+func (c tellingConn) flush(ctx context.Context) error { return away(c.e, c.conn.flush(ctx)) }
+
+func (c tellingConn) holdKey(ctx context.Context) (vault.KeyID, error) {
+	id, err := c.conn.holdKey(ctx)
+	return id, away(c.e, err)
+}
+
+func (c tellingConn) changeKey(ctx context.Context) error { return away(c.e, c.conn.changeKey(ctx)) }
+
+// tellingRows are rows of a tellingConn.
+type tellingRows struct {
+	rows
+	e engine
+}
+
+// Err tells what ended the rows.
+func (r tellingRows) Err() error { return away(r.e, r.rows.Err()) }
 
 // us is a time as it is stored: microseconds since 1970, 0 for the zero time.
 func us(t time.Time) int64 {

@@ -24,6 +24,9 @@ type engine interface {
 	// passes reports whether an error of a write that was refused is none of what
 	// was written: it may succeed later.
 	passes(error) bool
+	// held reports whether such a write was refused for the sake of others that ran beside
+	// it, most often for a row that one of them holds: writes that want other rows may succeed.
+	held(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
 	// patient is a reader for questions that may take long, as no request's does; they

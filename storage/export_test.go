@@ -214,6 +214,13 @@ func Connections(db *DB) int64 { return db.engine.(*postgresEngine).pool.Stat().
 // Refused tells what PostgreSQL's engine takes for the server's own refusal.
 func Refused(err error) bool { return new(postgresEngine).refused(err) }
 
+// Passes tells what PostgreSQL's engine takes for a refusal that passes, and whether that
+// is one for the sake of others.
+func Passes(err error) (passes, held bool) {
+	e := new(postgresEngine)
+	return e.passes(err), e.held(err)
+}
+
 // EndedLife is how long a final order is remembered.
 const EndedLife = endedLife
 
@@ -262,3 +269,19 @@ func Laters(db *DB, text string, each [][][]any) (told int, err error) {
 
 // Number is what is stored of a nonce beside its timestamp.
 func (n *Nonce) Number() int64 { return n.number() }
+
+// ExecTx runs a statement in a transaction.
+func ExecTx(tx *Tx, text string, args ...any) error {
+	_, err := tx.conn.exec(tx.ctx, text, args...)
+	return err
+}
+
+// AddCounter adds a counter, whose name must be new.
+func AddCounter(tx *Tx, name string) error {
+	return ExecTx(tx, "INSERT INTO counters (name, next) VALUES ($1, 0)", name)
+}
+
+// ReadTx reads in a transaction what nobody wants to know.
+func ReadTx(tx *Tx, text string) error {
+	return readAll(tx.ctx, tx.conn, func(rows) error { return nil }, text)
+}

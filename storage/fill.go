@@ -204,7 +204,7 @@ func (c chunk) storeHistory(tx *Tx) error {
 
 // copyIn stores rows as fast as it can be done.
 func (tx *Tx) copyIn(table string, columns []string, rows [][]any) error {
-	if c, ok := tx.conn.(*postgresConn); ok {
+	if c, ok := tx.conn.(tellingConn).conn.(*postgresConn); ok {
 		if err := c.send(tx.ctx); err != nil {
 			return err
 		}

@@ -35,6 +35,8 @@ const (
 	invalidText     = "22P02" // of hopedForKey and hopedForRows
 )
 
+const idleInTransaction = "25P03" // for too long: the session has ended, and its transaction
+
 // carefulFor is how many transactions do not hope after one that has hoped in vain: who
 // sends the same requests again and again costs one in a thousand.
 const carefulFor = 1000
@@ -180,7 +182,6 @@ func (e *postgresEngine) refused(err error) bool {
 // lastWords reports whether a session has ended with what the server said, in the middle
 // of something; one that had been idle in its transaction has committed nothing.
 func lastWords(said *pgconn.PgError) bool {
-	const idleInTransaction = "25P03"
 	severity := cmp.Or(said.SeverityUnlocalized, said.Severity)
 	return severity == "PANIC" || severity == "FATAL" && said.Code != idleInTransaction
 }
@@ -192,16 +193,23 @@ func (e *postgresEngine) again(err error) bool {
 	return errors.Is(err, errHopedInVain) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
-// passes is true of what stands in the way for a while: other transactions, locks
-// (55P03), a server short of something (class 53), one that takes no writes, because it
+// held is true of what again is true of, and of a lock that was waited for (55P03).
+func (e *postgresEngine) held(err error) bool {
+	var said *pgconn.PgError
+	return e.again(err) || errors.As(err, &said) && said.Code == "55P03"
+}
+
+// passes is true of what stands in the way for a while: other transactions and their
+// locks, a server short of something (class 53), one that takes no writes, because it
 // is a standby or its disk is full (25006), one whose disk failed a read or a write
-// (58030), and somebody who has cancelled the statement (57014).
+// (58030), somebody who has cancelled the statement (57014), and a node that was stopped in
+// the middle (25P03).
 func (e *postgresEngine) passes(err error) bool {
-	if e.again(err) {
+	if e.held(err) {
 		return true
 	}
 	var said *pgconn.PgError
-	return errors.As(err, &said) && (slices.Contains([]string{"55P03", "25006", "58030", "57014"}, said.Code) || strings.HasPrefix(said.Code, "53"))
+	return errors.As(err, &said) && (slices.Contains([]string{"25006", "58030", "57014", idleInTransaction}, said.Code) || strings.HasPrefix(said.Code, "53"))
 }
 
 func (e *postgresEngine) text(sql string) string {

@@ -40,3 +40,17 @@ func TestLostConnectionIsNoRefusal(t *testing.T) {
 		}
 	}
 }
+
+// What may be stored later is told apart from what never will be, and, among it, what only
+// the writes that want the same rows have to wait for.
+func TestRefusalsThatPass(t *testing.T) {
+	for code, want := range map[string]struct{ passes, held bool }{
+		"40001": {true, true}, "40P01": {true, true}, "55P03": {true, true},
+		"25006": {true, false}, "25P03": {true, false}, "53100": {true, false}, "53300": {true, false}, "57014": {true, false}, "58030": {true, false},
+		"23505": {}, "23514": {}, "22P02": {}, "42601": {},
+	} {
+		if passes, held := storage.Passes(&pgconn.PgError{Code: code}); passes != want.passes || held != want.held {
+			t.Errorf("%s: passes %v, held %v; want %v", code, passes, held, want)
+		}
+	}
+}

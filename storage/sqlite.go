@@ -290,6 +290,9 @@ func (e *sqliteEngine) refused(err error) bool {
 // again is never true: one transaction writes at a time.
 func (e *sqliteEngine) again(error) bool { return false }
 
+// held is never true: a file that others hold is closed to every write.
+func (e *sqliteEngine) held(error) bool { return false }
+
 // codeOf is SQLite's code of an error, without its details; 0 if it is not SQLite's.
 func codeOf(err error) int {
 	var code interface{ Code() int }
