@@ -46,7 +46,7 @@ type Restored struct {
 	NextOrder  payout.OrderID
 	NextSerial payout.SerialNumber
 	Asked      map[payout.Stage]int64 // orders that their rail will be asked about, by the stage that the backup had them at
-	Unread     []payout.OrderID       // orders that could not be read: they wait
+	Unread     []payout.OrderID       // orders whose rows nobody can read: they wait
 }
 
 // Run restores.
@@ -90,16 +90,16 @@ func (r *Restoring) presumeSent(ctx context.Context, g *Gateway, ids []payout.Or
 	for range atOnce {
 		workers.Go(func() {
 			for id := range queue {
-				o, readErr := r.DB.Order(ctx, id)
-				var moveErr error
-				if readErr == nil && !o.Stage.Final() {
-					moveErr = g.presumeSent(o)
+				o, oneErr := r.DB.Order(ctx, id)
+				if oneErr == nil && !o.Stage.Final() {
+					oneErr = g.presumeSent(o)
 				}
 				mu.Lock()
-				if readErr != nil {
+				if errors.Is(oneErr, storage.ErrUnreadable) {
 					unread = append(unread, id)
+				} else {
+					err = errors.Join(err, oneErr)
 				}
-				err = errors.Join(err, moveErr)
 				done++
 				r.Progress(int64(done), int64(len(ids)))
 				mu.Unlock()

@@ -38,6 +38,10 @@ var ErrUnavailable = errors.New("the database is not available")
 // was given: all of it, or nothing.
 var ErrUnknown = errors.New("it is not known whether the write was stored")
 
+// ErrUnreadable says that a row is there, but holds what cannot be, or what the master key
+// does not open.
+var ErrUnreadable = errors.New("its row cannot be read")
+
 // A DB is an open database.
 type DB struct {
 	engine    engine
