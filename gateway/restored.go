@@ -29,7 +29,7 @@ import (
 const askedOn = 4
 
 // ErrServing says that gateways serve while none must.
-var ErrServing = errors.New("gateways serve on this database, or have it open: stop all of them first (one that was killed counts for some seconds)")
+var ErrServing = errors.New("gateways serve on this database, or have it open: stop all of them first (one that was killed counts for some seconds, one whose machine was lost until PostgreSQL ends its sessions)")
 
 // A Restoring makes a restored backup safe to serve on. It may be killed at any moment:
 // once it has begun, gateways send none of the orders, and run again it goes on.
@@ -51,8 +51,8 @@ type Restored struct {
 
 // Run restores.
 func (r *Restoring) Run(ctx context.Context) (done Restored, err error) {
-	nodes, err := r.DB.Serving(ctx, shareLife)
-	if err == nil && nodes > 0 {
+	serves, err := r.DB.Serving(ctx, shareLife)
+	if err == nil && serves {
 		err = ErrServing
 	}
 	if err != nil {

@@ -66,10 +66,15 @@ func IsPostgres(database string) bool {
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
+	return openAs(ctx, database, "", v)
+}
+
+// openAs opens a database; a PostgreSQL's sessions have the name, unless it is empty.
+func openAs(ctx context.Context, database, name string, v *vault.Vault) (*DB, error) {
 	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
 	pace := sqlitePace
 	if IsPostgres(database) {
-		e, err := openPostgres(ctx, database)
+		e, err := openPostgres(ctx, database, name)
 		if err != nil {
 			return nil, err
 		}
