@@ -240,13 +240,14 @@ func TestNodeWithoutAPartOfTheGateTakesNoSale(t *testing.T) {
 func TestNodeKeepsACallForTheSalesThatItHasTaken(t *testing.T) {
 	db := storagetest.Open(t, storagetest.Postgres(t))
 	tried := make(chan struct{})
-	try := sync.OnceFunc(func() { close(tried) })
-	h := newHouse(t, db, &acquirer{charge: func(attempt int) processor.Outcome {
-		if attempt == 1 {
-			try()
-			return processor.Unsent(errors.New("refused"))
-		}
-		return processor.Approved("tx")
+	var first sync.Once
+	h := newHouse(t, db, &acquirer{charge: func(int) processor.Outcome {
+		outcome := processor.Approved("tx")
+		first.Do(func() { // only once: the gate must not rest
+			outcome = processor.Unsent(errors.New("refused"))
+			close(tried)
+		})
+		return outcome
 	}}, gateway.Settings{PollFirst: 4 * time.Second})
 	h.narrow()
 	h.run()
