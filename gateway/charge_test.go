@@ -124,24 +124,6 @@ func TestOrderWhoseCardCodeIsGoneIsDeclinedUncharged(t *testing.T) {
 	}
 }
 
-// A node that has been alone for as long as a lease does not wait for one that has stopped.
-func TestNodeThatIsAloneSoonDeclinesAnOrderWhoseCardCodeIsGone(t *testing.T) {
-	settings := gateway.Settings{RailTimeout: time.Millisecond} // and a lease of 5 s
-	db := storagetest.Open(t, storagetest.SQLite(t))
-	rail := &acquirer{charge: func(int) processor.Outcome { return processor.Approved("tx") }}
-	stopped := newHouse(t, db, rail, settings)
-	o, err := stopped.sell()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := moveIn(t, db, rail, settings)
-	h.run()
-	h.awaitStage(o.ID, payout.Declined)
-	if o, err = db.Order(t.Context(), o.ID); err != nil || o.ErrorCode != payout.CodeCardCodeGone || len(rail.codes) != 0 || o.FinalAt.Sub(o.CreatedAt) < 5*time.Second {
-		t.Errorf("%+v, %v", o, err)
-	}
-}
-
 func TestOrderLeftByAnotherNodeIsChargedByTheOneWithItsCode(t *testing.T) {
 	h, rail, clock := newAcquirerHouse(t, func(int) processor.Outcome { return processor.Approved("tx") })
 	o, err := h.sell()

@@ -29,7 +29,7 @@ import (
 const askedOn = 4
 
 // ErrServing says that gateways serve while none must.
-var ErrServing = errors.New("gateways serve on this database, or have it open: stop all of them first (one that was killed counts for some seconds)")
+var ErrServing = errors.New("gateways serve on this database, or have it open: stop all of them first (one that was killed counts for some seconds, one whose machine was lost until PostgreSQL ends its sessions)")
 
 // A Restoring makes a restored backup safe to serve on. It may be killed at any moment:
 // once it has begun, gateways send none of the orders, and run again it goes on.
@@ -46,13 +46,13 @@ type Restored struct {
 	NextOrder  payout.OrderID
 	NextSerial payout.SerialNumber
 	Asked      map[payout.Stage]int64 // orders that their rail will be asked about, by the stage that the backup had them at
-	Unread     []payout.OrderID       // orders that could not be read: they wait
+	Unread     []payout.OrderID       // orders whose rows nobody can read: they wait
 }
 
 // Run restores.
 func (r *Restoring) Run(ctx context.Context) (done Restored, err error) {
-	nodes, err := r.DB.Serving(ctx, shareLife)
-	if err == nil && nodes > 0 {
+	serves, err := r.DB.Serving(ctx, shareLife)
+	if err == nil && serves {
 		err = ErrServing
 	}
 	if err != nil {
@@ -90,16 +90,16 @@ func (r *Restoring) presumeSent(ctx context.Context, g *Gateway, ids []payout.Or
 	for range atOnce {
 		workers.Go(func() {
 			for id := range queue {
-				o, readErr := r.DB.Order(ctx, id)
-				var moveErr error
-				if readErr == nil && !o.Stage.Final() {
-					moveErr = g.presumeSent(o)
+				o, oneErr := r.DB.Order(ctx, id)
+				if oneErr == nil && !o.Stage.Final() {
+					oneErr = g.presumeSent(o)
 				}
 				mu.Lock()
-				if readErr != nil {
+				if errors.Is(oneErr, storage.ErrUnreadable) {
 					unread = append(unread, id)
+				} else {
+					err = errors.Join(err, oneErr)
 				}
-				err = errors.Join(err, moveErr)
 				done++
 				r.Progress(int64(done), int64(len(ids)))
 				mu.Unlock()

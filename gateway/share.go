@@ -78,8 +78,10 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 		var closed bool
 		p.part.Keeps, p.part.UnderWay, closed = p.worker.slots.lower(most)
 		if closed || unfit {
-			if p.part.UnderWay == 0 {
-				continue // left
+			if p.part.UnderWay == 0 { // left: what it knew of the gate is not so when it comes back
+				worker.part.Store(0)
+				worker.sole.Store(nil)
+				continue
 			}
 			p.part.Keeps, p.part.Concurrency = p.part.UnderWay, p.part.UnderWay
 		}
@@ -91,9 +93,10 @@ func (g *Gateway) shareGates(ctx context.Context, node int64) error {
 	}
 	for _, p := range all {
 		p.worker.part.Store(int64(storage.EvenPart(p.part.Concurrency, p.part.Nodes, p.part.Rank)))
-		if p.part.Nodes > 1 {
+		if p.part.Nodes > 1 || p.worker.lapsed() { // or nobody has looked meanwhile
 			p.worker.sole.Store(nil)
-		} else {
+		}
+		if p.part.Nodes == 1 {
 			p.worker.sole.CompareAndSwap(nil, asked)
 		}
 		p.worker.circuit.hears(p.part.Rest, g.Now(), p.changes, circuitTrips-storage.EvenPart(circuitTrips, p.part.Nodes, p.part.Rank))

@@ -97,7 +97,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger) (_ *server, err e
 		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	}
 	var v *vault.Vault
-	if s.db, v, err = storage.OpenWithKey(ctx, c.Database, vault.Source{File: c.KeyFile, Text: c.MasterKey, Command: c.KeyCommand}); err != nil {
+	if s.db, v, err = storage.OpenToServe(ctx, c.Database, vault.Source{File: c.KeyFile, Text: c.MasterKey, Command: c.KeyCommand}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -38,6 +38,10 @@ var ErrUnavailable = errors.New("the database is not available")
 // was given: all of it, or nothing.
 var ErrUnknown = errors.New("it is not known whether the write was stored")
 
+// ErrUnreadable says that a row is there, but holds what cannot be, or what the master key
+// does not open.
+var ErrUnreadable = errors.New("its row cannot be read")
+
 // A DB is an open database.
 type DB struct {
 	engine    engine
@@ -62,10 +66,15 @@ func IsPostgres(database string) bool {
 // Open opens a database: a postgres:// or postgresql:// URL, or the path of an
 // SQLite file, which is made when it does not exist. Call Migrate before use.
 func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
+	return openAs(ctx, database, "", v)
+}
+
+// openAs opens a database; a PostgreSQL's sessions have the name, unless it is empty.
+func openAs(ctx context.Context, database, name string, v *vault.Vault) (*DB, error) {
 	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
 	pace := sqlitePace
 	if IsPostgres(database) {
-		e, err := openPostgres(ctx, database)
+		e, err := openPostgres(ctx, database, name)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func (db *DB) Exchange(ctx context.Context, c SealedColumn, exchanges [][]any) (
 
 // ConnectTimeout is how long a connection to a PostgreSQL server may take.
 func ConnectTimeout(ctx context.Context, dsn string) (time.Duration, error) {
-	e, err := openPostgres(ctx, dsn)
+	e, err := openPostgres(ctx, dsn, "")
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -287,4 +288,29 @@ func TestOrderThatCannotBeReadIsNotSent(t *testing.T) {
 	if o := end(t, g, &clock, id); o.Stage != payout.Approved || rail.payouts != 1 {
 		t.Errorf("%s after %d payouts", o.Stage, rail.payouts)
 	}
+}
+
+// A restore tells of orders that nobody can read, and leaves them: they wait. When the
+// database does not answer for them it has failed.
+func TestRestoreLeavesOnlyOrdersThatNobodyCanRead(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		clock := noon
+		g := newGateway(t, db, storagetest.Vault(t, db), new(counter), &clock)
+		id := pay(t, g)
+		r := gateway.Restoring{DB: db, Vault: g.Vault, Skip: 1000, Now: g.Now, Progress: func(_, _ int64) {}}
+		exec := func(statement string) {
+			if err := storage.Exec(db, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec("ALTER TABLE orders RENAME COLUMN params_sealed TO away")
+		if done, err := r.Run(t.Context()); err == nil || len(done.Unread) > 0 {
+			t.Errorf("the database has refused the question: %v, unread are %v", err, done.Unread)
+		}
+		exec("ALTER TABLE orders RENAME COLUMN away TO params_sealed")
+		exec("UPDATE orders SET params_sealed = receiver_hash")
+		if done, err := r.Run(t.Context()); err != nil || !slices.Equal(done.Unread, []payout.OrderID{id}) {
+			t.Errorf("the order is damaged: %v, unread are %v", err, done.Unread)
+		}
+	})
 }

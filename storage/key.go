@@ -12,6 +12,15 @@ import (
 // file is made when it does not exist, but not for a database that is in use:
 // what was sealed with a lost key cannot be read with a new one.
 func OpenWithKey(ctx context.Context, database string, key vault.Source) (*DB, *vault.Vault, error) {
+	return openWithKey(ctx, database, "", key)
+}
+
+// OpenToServe is OpenWithKey for a gateway that is going to serve: see Serving.
+func OpenToServe(ctx context.Context, database string, key vault.Source) (*DB, *vault.Vault, error) {
+	return openWithKey(ctx, database, serving, key)
+}
+
+func openWithKey(ctx context.Context, database, name string, key vault.Source) (*DB, *vault.Vault, error) {
 	if key.Missing() {
 		if err := unused(ctx, database); err != nil {
 			return nil, nil, fmt.Errorf("there is no master key file %s: %w", key.File, err)
@@ -21,7 +30,7 @@ func OpenWithKey(ctx context.Context, database string, key vault.Source) (*DB, *
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := Open(ctx, database, v)
+	db, err := openAs(ctx, database, name, v)
 	if err != nil {
 		return nil, nil, err
 	}

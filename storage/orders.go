@@ -41,11 +41,11 @@ func scanOrder(r rows, more ...any) (orderRow, error) {
 	return o, nil
 }
 
-// open unseals an order's parameters.
+// open unseals an order's parameters; its error is ErrUnreadable.
 func (db *DB) open(row orderRow) (*payout.Order, error) {
 	o := &row.Order
 	if row.err != nil {
-		return nil, row.err
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, row.err)
 	}
 	if len(row.params) == 0 && o.Stage.Final() {
 		o.Archived, o.ReceiverHash = true, nil
@@ -53,7 +53,7 @@ func (db *DB) open(row orderRow) (*payout.Order, error) {
 	}
 	var err error
 	if o.Params, err = db.openParams(o.ID, row.params); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return o, nil
 }

@@ -46,7 +46,7 @@ const carefulFor = 1000
 // again, and looks.
 var errHopedInVain = errors.New("a row is there already or is no longer as it was, or the sealing key has changed")
 
-func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
+func openPostgres(ctx context.Context, dsn, name string) (*postgresEngine, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		// The library's error may quote the URL, and with it the password.
@@ -69,6 +69,7 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
+	nameSessions(config.ConnConfig.RuntimeParams, name)
 	if err := commitSafely(config.ConnConfig.RuntimeParams); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -85,6 +86,17 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	e := &postgresEngine{pool: pool}
 	e.most.Store(int64(transactionMost))
 	return e, nil
+}
+
+// nameSessions names sessions, for all who look at pg_stat_activity. A name that the URL has
+// given stands behind ours: PostgreSQL cuts off the end of a long one.
+func nameSessions(parameters map[string]string, name string) {
+	if given := parameters["application_name"]; name != "" && given != "" {
+		name += ", " + given
+	}
+	if name != "" {
+		parameters["application_name"] = name
+	}
 }
 
 // commitSafely has the server answer a commit only when it is on disk, on its

@@ -61,19 +61,26 @@ func (db *DB) Unsent(ctx context.Context) (ids []payout.OrderID, err error) {
 	return ids, nil
 }
 
-// Serving counts the nodes that work on the database, of those that share gates for this
-// life; on SQLite it cannot be seen here: see HeldByOthers.
-func (db *DB) Serving(ctx context.Context, life time.Duration) (nodes int, err error) {
+// serving is the name of the sessions of a gateway that serves, or begins it: see nameSessions.
+const serving = "payoutd serve"
+
+// Serving reports whether nodes work on the database: one that shares gates for this life,
+// or that has it open (OpenToServe), though it has no gate, or is not fit to serve: it has
+// numbers of orders that it may give out. On SQLite it cannot be seen here: see HeldByOthers.
+func (db *DB) Serving(ctx context.Context, life time.Duration) (serves bool, err error) {
 	if !db.Shared() {
-		return 0, nil
+		return false, nil
 	}
-	// What seems to live for long has been stored by a server whose clock was ahead.
-	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&nodes) }, "SELECT count(DISTINCT node) FROM gate_shares WHERE expires_us > "+
-		serverNow+" AND expires_us <= "+serverNow+" + 2 * CAST($1 AS BIGINT)", life.Microseconds())
+	// What seems to live for long has been stored by a server whose clock was ahead. Everybody
+	// may see the names of all sessions.
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&serves) }, `SELECT
+		EXISTS (SELECT FROM gate_shares WHERE expires_us > `+serverNow+" AND expires_us <= "+serverNow+` + 2 * CAST($1 AS BIGINT))
+		OR EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name ~ $2)`,
+		life.Microseconds(), "^"+serving+"(,|$)")
 	if err != nil {
-		return 0, fmt.Errorf("count the nodes that serve: %w", err)
+		return false, fmt.Errorf("look whether nodes serve: %w", err)
 	}
-	return nodes, nil
+	return serves, nil
 }
 
 // HeldByOthers reports whether another process has an SQLite database open, as a gateway

@@ -20,7 +20,7 @@ type backupCmd struct {
 
 // Help tells what a backup needs besides.
 func (backupCmd) Help() string {
-	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE". Who goes on from a backup runs "payoutd restored" before the first "payoutd serve".
+	return `The copy is the database as it is at one moment, while the gateway goes on serving. It is an SQLite database with everything in it but the master key: without the key of its time it cannot be read, so keep that too, and elsewhere. Look at the copy with "payoutd check FILE". Before it is put in the place of a former database, that one's files FILE-wal and FILE-shm must be gone too: such a log would be put into the copy. Who goes on from a backup runs "payoutd restored" before the first "payoutd serve".
 
 A PostgreSQL database is backed up by PostgreSQL's own means: pg_basebackup with archived WAL for a copy that can be brought to any moment, or pg_dump. "payoutd check URL" looks at what was restored.`
 }

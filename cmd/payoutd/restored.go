@@ -27,7 +27,7 @@ Ids, serial-numbers and the references of payments that may have been given out 
 
 What you have to do besides:
  1. Keep the former gateways from coming back: they would pay from the former database.
- 2. Before it, "payoutd check": the backup must be whole, and be readable with the master key of its time.
+ 2. Before an SQLite copy is put in the place of the former file, remove that one's log, payoutd.db-wal and payoutd.db-shm (or move them away with it): what opens the copy first, this command too, would put the former log into it for good. Then "payoutd check": the backup must be whole, and be readable with the master key of its time.
  3. Keep Connecting Parties out for two timestamp windows (serve --timestamp-window, after and before): which nonces were used since the backup is lost, and an old request could be sent again.
  4. Requests that were accepted since the backup are lost, and some were paid. Get the rail's list of payments from the time of the backup on; those whose reference (ORDER-ATTEMPT) is no order here are such. Tell the Connecting Parties which of their orders these are, by amount and Receiver, before they send them again: with a lost client_orderid they would be paid a second time. And look there for orders that ended with 1005: the rail is asked about five attempts at each gate, and before a later one that was paid it may have been out of reach for longer.
  5. Repeat what was changed since in the set-up: keys, parties, gates, endpoints, tokens. A gate or key that was switched off is on again.
