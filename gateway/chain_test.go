@@ -35,7 +35,7 @@ func TestChainOfGatesGoesOnAtOnce(t *testing.T) {
 			ids = append(ids, h.pay("1", ""))
 		}
 		for _, id := range ids {
-			h.awaitStage(id, payout.Approved) // within 30 seconds; a lease is 65
+			h.awaitStage(id, payout.Approved) // within 30 seconds; a lease is 75
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestPaymentThatTheRailTellsTwiceCountsOnce(t *testing.T) {
 		other := h.another(rail)
 		rail.meanwhile = func() {
 			mu.Lock()
-			clock = clock.Add(time.Minute + 6*time.Second) // a lease
+			clock = clock.Add(time.Minute + 16*time.Second) // a lease
 			mu.Unlock()
 			if n, err := other.WorkDue(context.Background()); err != nil || n != 1 {
 				t.Errorf("the other node worked on %d orders: %v", n, err)

@@ -72,7 +72,7 @@ const (
 // on, and callbacks that are to be sent, much later than any node puts them off. Run does
 // it each minute.
 func (g *Gateway) Hasten(ctx context.Context) error {
-	const lease = RailTimeoutMost + leaseMargin // the longest of any node
+	const lease = RailTimeoutMost + leaseBeyond // the longest of any node
 	never := 2 * max(g.Settings.pollMost(), lease)
 	for id := range g.Directory().Gates {
 		hastened, err := g.hasten(ctx, func(tx *storage.Tx) (int64, error) { return tx.Hasten(id, never, lease, hastenMost) })

@@ -15,7 +15,7 @@ import (
 
 const (
 	never  = 2 * (gateway.RailTimeoutMost + margin) // no worker puts off an order for longer
-	margin = 5 * time.Second                        // of a lease, beside the call to a rail
+	margin = 15 * time.Second                       // of a lease, beside the call to a rail
 )
 
 // A clock that was ahead for a while has put orders off to its own future. They do not

@@ -101,22 +101,24 @@ func (s Settings) callbackTimeout() time.Duration { return or(s.CallbackTimeout,
 // delivery and what has to be stored after it.
 func (s Settings) deliveryLease() time.Duration { return s.callbackTimeout() + 15*time.Second }
 
-// leaseMargin is how much longer than a call to a rail a lease is: time to store
-// the intent before it and the outcome after it.
+// leaseMargin is the time to store the intent before a call to a rail and the outcome
+// after it.
 const leaseMargin = 5 * time.Second
 
 // RailTimeoutMost is the longest RailTimeout: nodes that have another one judge by it
 // how long an order may be somebody's.
 const RailTimeoutMost = 10 * time.Minute
 
+// ClocksMost is how far a fit node's clock may be from the database's.
+const ClocksMost = 5 * time.Second
+
+// leaseBeyond is how much longer than a call to a rail a lease is. Who claims judges it by
+// a clock that may be ahead of the database's, and who has it by one that may be behind.
+const leaseBeyond = leaseMargin + 2*ClocksMost
+
 // lease is how long a claimed order belongs to its worker: longer than any
 // step that the worker takes, so that a lease that ends means a dead worker.
-func (s Settings) lease() time.Duration { return s.railTimeout() + leaseMargin }
-
-// ClocksMost is how far a node's clock may be from the database's. One that is farther
-// ahead of a node takes its orders while their calls to the rail may be on their way; and
-// one that is farther behind has its own taken.
-const ClocksMost = leaseMargin
+func (s Settings) lease() time.Duration { return s.railTimeout() + leaseBeyond }
 
 // Fit tells whether this node may take requests, and claim work: an error, ErrUnfit, says
 // why not. What is under way is seen through.

@@ -17,11 +17,11 @@ import (
 )
 
 // The nodes' time limits are short, so that leases end within a run. A claimed
-// order is leased for the rail's limit and 5 seconds more.
+// order is leased for the rail's limit and 15 seconds more.
 const (
 	railTimeout     = time.Second
 	callbackTimeout = time.Second
-	leaseMost       = railTimeout + 5*time.Second // of orders
+	leaseMost       = railTimeout + 15*time.Second // of orders
 	graceMost       = 5 * time.Second
 )
 
