@@ -45,6 +45,24 @@ func session(t *testing.T, url string) *pgx.Conn {
 	return other
 }
 
+// hanging is a database on PostgreSQL whose commits of nonces hang at the server until they are
+// released.
+func hanging(t *testing.T) (db *storage.DB, release func()) {
+	t.Helper()
+	url := storagetest.Postgres(t)
+	db = storagetest.Open(t, url+"&lock_timeout=60s")
+	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
+	other := session(t, url)
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := other.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("SELECT pg_advisory_lock(1)")
+	return db, func() { exec("SELECT pg_advisory_unlock(1)") }
+}
+
 func nonceOf(name string) storage.Acceptance {
 	return storage.Acceptance{Now: time.Now(), Nonce: &storage.Nonce{PartyID: 1, Timestamp: 1, Hash: []byte(name), Expires: time.Now().Add(time.Hour)}}
 }
@@ -72,13 +90,7 @@ func TestCommitWithAWarningIsUnknown(t *testing.T) {
 // Who gives up a commit does not cancel it: the server would end its wait for the standby,
 // and show everybody an order that a failover takes back.
 func TestCommitIsNotCancelled(t *testing.T) {
-	url := storagetest.Postgres(t)
-	db := storagetest.Open(t, url+"&lock_timeout=60s")
-	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
-	other := session(t, url)
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	db, release := hanging(t)
 	storage.LimitTransaction(db, 300*time.Millisecond)
 	if _, err := db.Accept(nonceOf("a")); !errors.Is(err, storage.ErrUnknown) {
 		t.Fatalf("who gives up is told %v", err)
@@ -89,9 +101,7 @@ func TestCommitIsNotCancelled(t *testing.T) {
 			t.Fatalf("%d commits are waiting (%v), want the one that was given up", n, err)
 		}
 	}
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	storage.LimitTransaction(db, time.Minute)
 	if a, err := whenAvailable(db, nonceOf("a")); err != nil || !a.NonceUsed {
 		t.Errorf("when it has gone on: %+v, %v", a, err)
@@ -109,13 +119,7 @@ func whenAvailable(db *storage.DB, a storage.Acceptance) (accepted storage.Accep
 // While a commit that was given up goes on at the server, as those that wait for a standby
 // do, no other one is begun: each would take one more session, until there are none.
 func TestNothingIsCommittedBesideACommitThatWasGivenUp(t *testing.T) {
-	url := storagetest.Postgres(t)
-	db := storagetest.Open(t, url+"&lock_timeout=60s")
-	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
-	other := session(t, url)
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	db, release := hanging(t)
 	storage.LimitTransaction(db, 300*time.Millisecond)
 	if _, err := db.Accept(nonceOf("a")); !errors.Is(err, storage.ErrUnknown) {
 		t.Fatalf("who gives up is told %v", err)
@@ -135,9 +139,7 @@ func TestNothingIsCommittedBesideACommitThatWasGivenUp(t *testing.T) {
 	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("a question meanwhile: %v", err)
 	}
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	if a, err := whenAvailable(db, nonceOf("b")); err != nil || !a.Stored() {
 		t.Errorf("when it has ended: %+v, %v", a, err)
 	}

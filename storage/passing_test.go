@@ -41,13 +41,7 @@ func TestWriteThatIsLockedOutIsUnavailable(t *testing.T) {
 // Who is in a commit that hangs at the server waits no longer than his time and is
 // told that nobody knows: it is stored when the server goes on.
 func TestPostgresThatHangsInACommitIsUnknownAtLast(t *testing.T) {
-	url := storagetest.Postgres(t)
-	db := storagetest.Open(t, url+"&lock_timeout=60s")
-	deferred(t, db, "PERFORM pg_advisory_xact_lock(1)")
-	other := session(t, url)
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	db, release := hanging(t)
 	nonce := nonceOf("a")
 	db.LimitWait(time.Millisecond)
 	storage.LimitEnd(db, 100*time.Millisecond)
@@ -58,9 +52,7 @@ func TestPostgresThatHangsInACommitIsUnknownAtLast(t *testing.T) {
 	if !errors.Is(err, storage.ErrUnknown) {
 		t.Errorf("who is in it is told %v", err)
 	}
-	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	db.LimitWait(time.Minute)
 	storage.LimitEnd(db, time.Minute)
 	if a, err := db.Accept(nonce); err != nil || !a.NonceUsed {
