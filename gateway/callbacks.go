@@ -10,6 +10,7 @@ import (
 	"payout"
 	"payout/callback"
 	"payout/spec"
+	"payout/storage"
 )
 
 // runCallbacks claims callbacks that are due and delivers them until the
@@ -47,7 +48,7 @@ func (g *Gateway) courierClaims(ctx context.Context, c *courier) (claimed int, p
 	p = c.portion()
 	taken := p.most
 	defer func() { c.slots.giveBack(taken) }()
-	found, err := g.claimCallbacks(ctx, p)
+	found, err := g.claimCallbacks(ctx, &c.lookout, p)
 	if err != nil {
 		return 0, p, err
 	}
@@ -81,16 +82,16 @@ func (g *Gateway) takeDelivery(due *payout.Callback) *courier {
 	return c
 }
 
-func (g *Gateway) claimCallbacks(ctx context.Context, p portion) ([]payout.Callback, error) {
+func (g *Gateway) claimCallbacks(ctx context.Context, l *storage.Lookout, p portion) ([]payout.Callback, error) {
 	if p.most <= 0 {
 		return nil, nil
 	}
 	now := g.Now()
-	due, err := g.DB.NextCallbackDue(ctx)
+	due, err := g.DB.LookForCallbacks(ctx, l, now)
 	if err != nil || due.IsZero() || due.After(now) {
 		return nil, ignoreEnd(ctx, err)
 	}
-	return g.DB.ClaimCallbacks(now, g.Settings.deliveryLease(), p.most, p.each, p.busy)
+	return g.DB.ClaimCallbacks(l, now, g.Settings.deliveryLease(), p.most, p.each, p.busy)
 }
 
 // idleCallbacks waits until there may be something to claim, after a portion of which
@@ -105,8 +106,9 @@ func (g *Gateway) idleCallbacks(ctx context.Context, c *courier, p portion) {
 	case len(p.busy) > 0:
 		freed = c.eased // what is due for the busy ones would hide what becomes due
 	default:
-		if due, err := g.DB.NextCallbackDue(ctx); err == nil && !due.IsZero() {
-			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
+		now := g.Now()
+		if due, err := g.DB.LookForCallbacks(ctx, &c.lookout, now); err == nil && !due.IsZero() {
+			wait = min(wait, max(due.Sub(now), idleLeast))
 		}
 	}
 	timer := time.NewTimer(wait)

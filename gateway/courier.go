@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"payout"
+	"payout/storage"
 )
 
 // A courier delivers callbacks: only so many at once, and to each receiver only its
@@ -15,6 +16,8 @@ type courier struct {
 	most  int           // deliveries at once
 	each  int           // of them to one receiver
 	eased chan struct{} // signalled when a receiver has ceased to be busy
+
+	lookout storage.Lookout // runCallbacks'
 
 	mu       sync.Mutex
 	underWay map[string]int // deliveries, by receiver

@@ -14,7 +14,7 @@ import (
 func (g *Gateway) WorkDue(ctx context.Context) (int, error) {
 	worked := 0
 	for _, gate := range storage.Sorted(g.Directory().Gates) {
-		orders, err := g.claim(ctx, gate.ID, storage.AllDue, claimMost)
+		orders, err := g.claim(ctx, new(storage.Lookout), gate.ID, storage.AllDue, claimMost)
 		if err != nil {
 			return worked, err
 		}
@@ -29,7 +29,7 @@ func (g *Gateway) WorkDue(ctx context.Context) (int, error) {
 // DeliverDue delivers the callbacks that are due now, one after the other, and
 // tells how many there were.
 func (g *Gateway) DeliverDue(ctx context.Context) (int, error) {
-	callbacks, err := g.claimCallbacks(ctx, portion{most: claimMost, each: claimMost})
+	callbacks, err := g.claimCallbacks(ctx, new(storage.Lookout), portion{most: claimMost, each: claimMost})
 	if err != nil {
 		return 0, err
 	}

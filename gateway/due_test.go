@@ -154,7 +154,7 @@ func TestNodeWhoseClockIsOffTakesNobodysLeases(t *testing.T) {
 			two := moveIn(t, storagetest.Again(t, db), &railFunc{pay: lost}, gateway.Settings{})
 			two.Now = func() time.Time { return time.Now().Add(off) }
 			one.pay("1", "")
-			claimed, err := db.ClaimOrders(1, storage.AllDue, time.Now(), 65*time.Second, 10)
+			claimed, err := db.ClaimOrders(nil, 1, storage.AllDue, time.Now(), 65*time.Second, 10)
 			if err != nil || len(claimed) != 1 {
 				t.Fatal(claimed, err)
 			}
@@ -186,7 +186,7 @@ func TestNodeOfShortCallsTakesNoLeaseOfOneOfLongCalls(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := newHouse(t, db, &railFunc{pay: approve}, gateway.Settings{RailTimeout: time.Second, PollMost: time.Second})
 		h.pay("1", "")
-		if claimed, err := db.ClaimOrders(1, storage.AllDue, time.Now(), gateway.RailTimeoutMost+margin, 10); err != nil || len(claimed) != 1 {
+		if claimed, err := db.ClaimOrders(nil, 1, storage.AllDue, time.Now(), gateway.RailTimeoutMost+margin, 10); err != nil || len(claimed) != 1 {
 			t.Fatal(claimed, err)
 		}
 		leased, err := db.NextDue(t.Context(), 1, storage.AllDue)

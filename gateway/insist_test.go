@@ -36,7 +36,7 @@ func TestCallbackOfAnOutcomeThatIsStoredLateIsDeliveredOnce(t *testing.T) {
 			var stolen atomic.Int64
 			receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 				came.Add(1)
-				others, err := db.ClaimCallbacks(h.Now(), time.Minute, 10, 10, nil)
+				others, err := db.ClaimCallbacks(nil, h.Now(), time.Minute, 10, 10, nil)
 				if err != nil {
 					t.Error(err)
 				}

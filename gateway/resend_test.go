@@ -157,7 +157,7 @@ func TestCallbackOfADeadWorkerIsSentAgainAfterItsLease(t *testing.T) {
 		h, m, clock := newResendHouse(t, db)
 		c := h.callbackOf(m)
 		party := h.Directory().PartyByLogin("TestMerchant").ID
-		claimed, err := db.ClaimCallbacks(*clock, time.Minute, 10, 10, nil)
+		claimed, err := db.ClaimCallbacks(nil, *clock, time.Minute, 10, 10, nil)
 		if err != nil || len(claimed) != 1 {
 			t.Fatal(claimed, err)
 		}
@@ -229,7 +229,7 @@ func TestCallbacksDoNotWaitForTheFutureOfAClockThatWasAhead(t *testing.T) {
 			m.status = http.StatusOK
 		},
 		"claimed": func(h *house, m *mailbox) {
-			if claimed, err := h.db.ClaimCallbacks(h.Now(), 45*time.Second, 10, 10, nil); err != nil || len(claimed) != 1 {
+			if claimed, err := h.db.ClaimCallbacks(nil, h.Now(), 45*time.Second, 10, 10, nil); err != nil || len(claimed) != 1 {
 				h.t.Fatal(claimed, err)
 			}
 		},
@@ -306,7 +306,7 @@ func TestCallbackIsSentAgainThoughAClockWasAhead(t *testing.T) {
 		if err := h.ResendCallback(t.Context(), party, c.ID, "Ann"); err != nil {
 			t.Fatal(err)
 		}
-		if claimed, err := db.ClaimCallbacks(*clock, time.Minute, 10, 10, nil); err != nil || len(claimed) != 1 {
+		if claimed, err := db.ClaimCallbacks(nil, *clock, time.Minute, 10, 10, nil); err != nil || len(claimed) != 1 {
 			t.Fatal(claimed, err)
 		}
 		leased := clock.Add(time.Minute)

@@ -30,6 +30,16 @@ type gateWorker struct {
 	part  atomic.Int64              // even part of the gate's concurrency, as last told
 	asked atomic.Pointer[stopwatch] // since what was last told was asked for; nil: nothing was told yet
 	sole  atomic.Pointer[stopwatch] // since no other node has been seen at the gate; nil: some are there
+
+	due, sentDue storage.Lookout // runGate's
+}
+
+// lookout is where the worker looks for orders.
+func (w *gateWorker) lookout(which storage.Which) *storage.Lookout {
+	if which == storage.SentDue {
+		return &w.sentDue
+	}
+	return &w.due
 }
 
 // newGateWorker makes a worker that tells of what the other nodes should know.

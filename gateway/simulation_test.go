@@ -379,10 +379,10 @@ func (w *world) submit() {
 func (w *world) dieAfterClaim() {
 	n := w.node()
 	for id := range n.Directory().Gates {
-		_, err := n.db.ClaimOrders(id, storage.AllDue, w.now, 75*time.Second, 1)
+		_, err := n.db.ClaimOrders(nil, id, storage.AllDue, w.now, 75*time.Second, 1)
 		w.check(err)
 	}
-	_, err := n.db.ClaimCallbacks(w.now, 45*time.Second, 1, 1, nil)
+	_, err := n.db.ClaimCallbacks(nil, w.now, 45*time.Second, 1, 1, nil)
 	w.check(err)
 	w.saw("killed after claim")
 }

@@ -71,7 +71,7 @@ func (g *Gateway) runGate(ctx context.Context, id payout.GateID, worker *gateWor
 			failures++
 			continue
 		case c.claimed == 0:
-			g.idle(ctx, id, c, worker.slots.freed)
+			g.idle(ctx, id, c, worker)
 		}
 		failures = 0
 	}
@@ -106,7 +106,7 @@ func (g *Gateway) gateClaims(ctx context.Context, id payout.GateID, worker *gate
 		worker.behind.Store(true) // somebody may wait: who is new must not go first
 		return c, nil
 	}
-	orders, err := g.claim(ctx, id, c.which, free)
+	orders, err := g.claim(ctx, worker.lookout(c.which), id, c.which, free)
 	if err != nil {
 		return c, err
 	}
@@ -138,13 +138,13 @@ func (g *Gateway) afterFailure(failures int) time.Duration {
 }
 
 // claim takes due orders; it first asks, without writing, whether there are any.
-func (g *Gateway) claim(ctx context.Context, id payout.GateID, which storage.Which, limit int) ([]storage.ClaimedOrder, error) {
+func (g *Gateway) claim(ctx context.Context, l *storage.Lookout, id payout.GateID, which storage.Which, limit int) ([]storage.ClaimedOrder, error) {
 	now := g.Now()
-	due, err := g.DB.NextDue(ctx, id, which)
+	due, err := g.DB.LookForOrders(ctx, l, id, which, now)
 	if err != nil || due.IsZero() || due.After(now) {
 		return nil, ignoreEnd(ctx, err)
 	}
-	return g.DB.ClaimOrders(id, which, now, g.Settings.lease(), limit)
+	return g.DB.ClaimOrders(l, id, which, now, g.Settings.lease(), limit)
 }
 
 // ignoreEnd drops the error of a read that the end of the context cut short.
@@ -157,8 +157,8 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // idle waits until there may be something to claim: an order became due, a slot
 // became free when none was, or a while has passed.
-func (g *Gateway) idle(ctx context.Context, id payout.GateID, c claim, freed <-chan struct{}) {
-	wakeup := g.wakeup(id)
+func (g *Gateway) idle(ctx context.Context, id payout.GateID, c claim, worker *gateWorker) {
+	wakeup, freed := g.wakeup(id), worker.slots.freed
 	if !c.room || c.which == storage.SentDue {
 		wakeup = nil // a new order cannot be claimed now
 	} else {
@@ -166,8 +166,9 @@ func (g *Gateway) idle(ctx context.Context, id payout.GateID, c claim, freed <-c
 	}
 	wait := idleMost
 	if c.room {
-		if due, err := g.DB.NextDue(ctx, id, c.which); err == nil && !due.IsZero() {
-			wait = min(wait, max(due.Sub(g.Now()), idleLeast))
+		now := g.Now()
+		if due, err := g.DB.LookForOrders(ctx, worker.lookout(c.which), id, c.which, now); err == nil && !due.IsZero() {
+			wait = min(wait, max(due.Sub(now), idleLeast))
 		}
 	}
 	timer := time.NewTimer(wait)

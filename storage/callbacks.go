@@ -18,14 +18,14 @@ const hastenWindow = 10_000
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
 // keeps others from them until the lease ends. A URL that cannot be read is
-// empty.
-func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
+// empty. What the lookout has not seen is left alone, unless it is nil.
+func (db *DB) ClaimCallbacks(l *Lookout, now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
 	type row struct {
 		payout.Callback
 		url []byte
 	}
 	var found []row
-	args := []any{us(now.Add(lease)), us(now), int64(each), int64(limit), int64(claimWindow)}
+	args := []any{us(now.Add(lease)), us(now), int64(each), int64(limit), int64(claimWindow), us(l.since())}
 	notBusy := ""
 	if len(busy) > 0 {
 		notBusy = "AND receiver NOT IN (" + placeholders(len(args)+1, len(busy)) + ")"
@@ -46,7 +46,7 @@ func (db *DB) ClaimCallbacks(now time.Time, lease time.Duration, limit, each int
 		}, `UPDATE callbacks SET due_us = $1, leased_us = $1 WHERE +due_us > 0 AND +due_us <= $2 AND id IN (
 				SELECT id FROM (
 					SELECT id, due_us, row_number() OVER (PARTITION BY receiver ORDER BY due_us, id) AS place
-					FROM (SELECT id, receiver, due_us FROM callbacks WHERE due_us > 0 AND due_us <= $2 `+notBusy+`
+					FROM (SELECT id, receiver, due_us FROM callbacks WHERE due_us > 0 AND due_us >= $6 AND due_us <= $2 `+notBusy+`
 						ORDER BY due_us LIMIT $5) AS next) AS due
 				WHERE place <= $3 ORDER BY due_us LIMIT $4)
 			RETURNING id, order_id, receiver, url_sealed, attempts, state`, args...)
@@ -181,9 +181,23 @@ func (db *DB) Resends(ctx context.Context, id payout.OrderID) ([]payout.Resend, 
 
 // NextCallbackDue tells when the next callback is due; zero when none is owed.
 func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
+	return db.nextCallbackDue(ctx, time.Time{})
+}
+
+// LookForCallbacks is NextCallbackDue for a worker that looks again and again, and then
+// claims.
+func (db *DB) LookForCallbacks(ctx context.Context, l *Lookout, now time.Time) (time.Time, error) {
+	due, err := db.nextCallbackDue(ctx, l.start(now))
+	if err == nil {
+		l.saw(now, due)
+	}
+	return due, err
+}
+
+func (db *DB) nextCallbackDue(ctx context.Context, from time.Time) (time.Time, error) {
 	var due int64
 	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
-		"SELECT coalesce(min(due_us), 0) FROM callbacks WHERE due_us > 0")
+		"SELECT coalesce(min(due_us), 0) FROM callbacks WHERE due_us > 0 AND due_us >= $1", us(from))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due callback: %w", err)
 	}

@@ -307,7 +307,7 @@ func TestRowThatCannotBeReadDoesNotKeepTheOthers(t *testing.T) {
 				}
 			}
 			spoil(t, db, sql)
-			claimed, err := db.ClaimOrders(5, AllDue, now, time.Minute, 10)
+			claimed, err := db.ClaimOrders(nil, 5, AllDue, now, time.Minute, 10)
 			if err != nil || len(claimed) != 3 {
 				t.Fatalf("%d orders claimed, %v", len(claimed), err)
 			}
@@ -339,7 +339,7 @@ func TestCallbackThatCannotBeReadDoesNotKeepTheOthers(t *testing.T) {
 		}
 	}
 	spoil(t, db, "UPDATE callbacks SET url_sealed = 'x' WHERE order_id = 1")
-	claimed, err := db.ClaimCallbacks(now, time.Minute, 10, 10, nil)
+	claimed, err := db.ClaimCallbacks(nil, now, time.Minute, 10, 10, nil)
 	if err != nil || len(claimed) != 2 {
 		t.Fatalf("%d callbacks claimed, %v", len(claimed), err)
 	}

@@ -37,7 +37,7 @@ func TestDueOrdersAreCountedByGateWhetherTheyAreToBeSentOrNot(t *testing.T) {
 		count(t, "when the third is", due(5, storage.AllDue, noon.Add(time.Second)), 3)
 		count(t, "of those, what was sent", due(5, storage.SentDue, noon.Add(time.Second)), 1)
 		count(t, "at another gate", due(6, storage.AllDue, noon.Add(time.Second)), 0)
-		if _, err := db.ClaimOrders(5, storage.AllDue, noon, time.Minute, 2); err != nil {
+		if _, err := db.ClaimOrders(nil, 5, storage.AllDue, noon, time.Minute, 2); err != nil {
 			t.Fatal(err)
 		}
 		count(t, "while two are worked on", due(5, storage.AllDue, noon.Add(time.Second)), 1)
@@ -60,7 +60,7 @@ func TestDueCallbacksAreCounted(t *testing.T) {
 		count(t, "before the first", due(noon.Add(-time.Microsecond)), 0)
 		count(t, "when the first is due", due(noon), 1)
 		count(t, "when all are", due(noon.Add(2*time.Second)), 3)
-		if _, err := db.ClaimCallbacks(noon, time.Minute, 10, 10, nil); err != nil {
+		if _, err := db.ClaimCallbacks(nil, noon, time.Minute, 10, 10, nil); err != nil {
 			t.Fatal(err)
 		}
 		count(t, "while one is being delivered", due(noon.Add(2*time.Second)), 2)

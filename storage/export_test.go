@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -206,6 +207,46 @@ var Unread = unread
 func Setting(ctx context.Context, db *DB, name string) (value string, err error) {
 	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
 	return value, err
+}
+
+// TableOptions asks a PostgreSQL database for the storage parameters of a table.
+func TableOptions(ctx context.Context, db *DB, table string) (options string, err error) {
+	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT coalesce(array_to_string(reloptions, ' '), '') FROM pg_class WHERE oid = $1::regclass", table).Scan(&options)
+	return options, err
+}
+
+// HoldSnapshot keeps PostgreSQL from forgetting what is changed from now on, as a dump does.
+func HoldSnapshot(t *testing.T, db *DB) {
+	t.Helper()
+	tx, err := db.engine.(*postgresEngine).pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	if _, err := tx.Exec(t.Context(), "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT count(*) FROM orders"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Since is from where on a lookout claims.
+func Since(l *Lookout) time.Time { return l.since() }
+
+// PagesRead tells how many pages PostgreSQL reads for a query that finds one row.
+func PagesRead(ctx context.Context, db *DB, text string, args ...any) (pages int64, err error) {
+	var plans []struct {
+		Plan struct {
+			Hit  int64 `json:"Shared Hit Blocks"`
+			Read int64 `json:"Shared Read Blocks"`
+		}
+	}
+	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).Scan(&plans)
+	if err != nil || len(plans) == 0 {
+		return 0, fmt.Errorf("explain: %v, %w", plans, err)
+	}
+	return plans[0].Plan.Hit + plans[0].Plan.Read, nil
 }
 
 // Connections tells how many connections a PostgreSQL database has made so far.

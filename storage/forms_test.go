@@ -107,7 +107,7 @@ func TestOrdersOutliveTheMigrationToForms(t *testing.T) {
 		if n, err := db.Migrate(t.Context()); n < 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		claimed, err := db.ClaimOrders(5, storage.AllDue, noon, 0, 10)
+		claimed, err := db.ClaimOrders(nil, 5, storage.AllDue, noon, 0, 10)
 		if err != nil || len(claimed) != 2 {
 			t.Errorf("%d orders claimed after the migration, %v", len(claimed), err)
 		}

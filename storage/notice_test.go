@@ -55,7 +55,7 @@ func TestWriterNoticesWhatOthersHaveWritten(t *testing.T) {
 		}
 		return id
 	}
-	claim := func() { _, _ = db.ClaimOrders(1, AllDue, time.Now(), time.Minute, 1) }
+	claim := func() { _, _ = db.ClaimOrders(nil, 1, AllDue, time.Now(), time.Minute, 1) }
 	for _, test := range []struct {
 		what   string
 		do     func()

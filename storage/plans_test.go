@@ -317,9 +317,9 @@ func useDue(t *testing.T, db *storage.DB) {
 	t.Helper()
 	var errs []error
 	for _, which := range []storage.Which{storage.SentDue, storage.AllDue} {
-		_, next := db.NextDue(t.Context(), 7, which)
+		_, next := db.LookForOrders(t.Context(), new(storage.Lookout), 7, which, noon)
 		_, count := db.CountDue(t.Context(), 7, which, noon)
-		_, claim := db.ClaimOrders(7, which, noon, time.Minute, 10)
+		_, claim := db.ClaimOrders(nil, 7, which, noon, time.Minute, 10)
 		errs = append(errs, next, count, claim)
 	}
 	_, doubtful := db.DoubtfulSince(t.Context(), 7)
@@ -368,11 +368,11 @@ func useMoves(t *testing.T, db *storage.DB, o *payout.Order) {
 func useCallbacks(t *testing.T, db *storage.DB, id payout.OrderID) {
 	t.Helper()
 	ctx := t.Context()
-	if due, err := db.NextCallbackDue(ctx); err != nil || due.IsZero() {
+	if due, err := db.LookForCallbacks(ctx, new(storage.Lookout), noon); err != nil || due.IsZero() {
 		t.Error(due, err)
 	}
 	for _, busy := range [][]string{nil, {"other"}} {
-		if _, err := db.ClaimCallbacks(noon, time.Minute, 10, 5, busy); err != nil {
+		if _, err := db.ClaimCallbacks(nil, noon, time.Minute, 10, 5, busy); err != nil {
 			t.Error(err)
 		}
 	}

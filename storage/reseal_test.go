@@ -196,7 +196,7 @@ func readEverything(t *testing.T, db *storage.DB, ids []payout.OrderID) {
 	if d.Endpoints[39915].CallbackURL != "https://merchant.example.com/cb" {
 		t.Error("the callback URL of the endpoint is lost")
 	}
-	callbacks, err := db.ClaimCallbacks(noon, noon.Sub(noon), 100, 100, nil)
+	callbacks, err := db.ClaimCallbacks(nil, noon, noon.Sub(noon), 100, 100, nil)
 	if err != nil || len(callbacks) != len(ids) {
 		t.Fatalf("%d callbacks, %v", len(callbacks), err)
 	}

@@ -361,7 +361,7 @@ func TestEightWorkersClaimEachOrderOnce(t *testing.T) {
 		for range 8 {
 			wait.Go(func() {
 				for {
-					got, err := db.ClaimOrders(5, storage.AllDue, noon, time.Minute, 7)
+					got, err := db.ClaimOrders(nil, 5, storage.AllDue, noon, time.Minute, 7)
 					if err != nil {
 						t.Error(err)
 						return
@@ -391,7 +391,7 @@ func TestClaimIsForTheGateAndEndsWithItsLease(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		o := stored(t, db, "a")
 		claim := func(gate payout.GateID, at time.Time) int {
-			got, err := db.ClaimOrders(gate, storage.AllDue, at, time.Minute, 10)
+			got, err := db.ClaimOrders(nil, gate, storage.AllDue, at, time.Minute, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -438,7 +438,7 @@ func TestCallbackClaimsAreSharedAmongReceivers(t *testing.T) {
 		owe("slow:443", 20)
 		owe("quick:443", 2)
 		claim := func(busy ...string) map[string]int {
-			got, err := db.ClaimCallbacks(noon, time.Minute, 10, 3, busy)
+			got, err := db.ClaimCallbacks(nil, noon, time.Minute, 10, 3, busy)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -471,7 +471,7 @@ func TestCallbackAttemptIsRecordedOnce(t *testing.T) {
 		if _, err := db.Move(m); err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.ClaimCallbacks(noon, time.Minute, 10, 10, nil)
+		got, err := db.ClaimCallbacks(nil, noon, time.Minute, 10, 10, nil)
 		if err != nil || len(got) != 1 {
 			t.Fatal(got, err)
 		}

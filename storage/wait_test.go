@@ -77,11 +77,11 @@ func TestWhatWorkersRecordWaitsForItsCommit(t *testing.T) {
 	db.LimitWait(time.Nanosecond)
 	claimed := make(chan error)
 	go func() {
-		_, err := db.ClaimOrders(1, AllDue, time.Now(), time.Minute, 1)
+		_, err := db.ClaimOrders(nil, 1, AllDue, time.Now(), time.Minute, 1)
 		claimed <- err
 	}()
 	go func() {
-		_, err := db.ClaimOrders(1, AllDue, time.Now(), time.Minute, 1)
+		_, err := db.ClaimOrders(nil, 1, AllDue, time.Now(), time.Minute, 1)
 		claimed <- err
 	}()
 	close(hangs)

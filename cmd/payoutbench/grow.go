@@ -376,11 +376,15 @@ func claims(ctx context.Context, db *storage.DB, gate payout.GateID, duration ti
 	if next.After(now) {
 		now = next.Add(claimLease) // an earlier measurement was ahead of the clock
 	}
+	var lookout storage.Lookout
 	step := claimLease * claimOrders / time.Duration(due) * 11 / 10
 	began := time.Now()
 	for time.Since(began) < duration && ctx.Err() == nil {
 		asked := time.Now()
-		orders, err := db.ClaimOrders(gate, storage.AllDue, now, claimLease, claimOrders)
+		if _, err := db.LookForOrders(ctx, &lookout, gate, storage.AllDue, now); err != nil {
+			return m, err
+		}
+		orders, err := db.ClaimOrders(&lookout, gate, storage.AllDue, now, claimLease, claimOrders)
 		if err != nil {
 			return m, err
 		}
