@@ -11,9 +11,8 @@ const (
 )
 
 // A Lookout is from where on one worker looks for what is due: from a moment before which
-// it has seen that nothing is. PostgreSQL's index keeps what was due until it is vacuumed, which is
-// when a fifth of the table has changed: the larger the table, the longer a look from the
-// beginning walks through what was worked on long ago.
+// it has seen that nothing is. PostgreSQL's index keeps an entry of whatever was due until it
+// is vacuumed, and a look from the beginning walks through all of them.
 //
 // What is stored too late for that (see lookoutSlack) is seen by a look from the
 // beginning, within lookoutWhole. The zero Lookout is ready; it is for one goroutine, and for
