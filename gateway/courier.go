@@ -106,7 +106,8 @@ func (c *courier) portion() portion {
 }
 
 // found notes what the claim of a portion has found. If that was less than it might
-// have been, nothing else is due but what is owed to the busy ones.
+// have been, nothing else is due but what is owed to the busy ones, or was stored late
+// (storage.Lookout).
 func (c *courier) found(p portion, callbacks []payout.Callback) {
 	if len(callbacks) >= p.most {
 		return

@@ -11,7 +11,8 @@ import (
 // A request hands the order that it has made to the gate's worker of its own process,
 // if that has room: the order is stored with a lease, as if it had been claimed, and
 // nobody has to look for it. Who waits longer goes first: while there may be due
-// orders that the worker has not claimed, new ones join them. When the process dies,
+// orders that the worker has not claimed, new ones join them, except those that were stored
+// so late that it has not seen them yet (storage.Lookout). When the process dies,
 // others claim the order after its lease. Callbacks do the same (courier.go).
 
 // seatLease is how long a new order belongs to the worker that it is handed to. It

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"payout"
@@ -18,7 +19,8 @@ const hastenWindow = 10_000
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
 // keeps others from them until the lease ends. A URL that cannot be read is
-// empty. What the lookout has not seen is left alone, unless it is nil.
+// empty. Those that were due before the lookout's last look are passed over; nil claims
+// from the beginning.
 func (db *DB) ClaimCallbacks(l *Lookout, now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
 	type row struct {
 		payout.Callback
@@ -181,23 +183,23 @@ func (db *DB) Resends(ctx context.Context, id payout.OrderID) ([]payout.Resend, 
 
 // NextCallbackDue tells when the next callback is due; zero when none is owed.
 func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
-	return db.nextCallbackDue(ctx, time.Time{})
+	return db.nextCallbackDue(ctx, 0, math.MaxInt64)
 }
 
 // LookForCallbacks is NextCallbackDue for a worker that looks again and again, and then
-// claims.
+// claims: zero when none is due within a second.
 func (db *DB) LookForCallbacks(ctx context.Context, l *Lookout, now time.Time) (time.Time, error) {
-	due, err := db.nextCallbackDue(ctx, l.start(now))
+	due, err := db.nextCallbackDue(ctx, us(l.start(now)), us(now.Add(lookoutAhead)))
 	if err == nil {
 		l.saw(now, due)
 	}
 	return due, err
 }
 
-func (db *DB) nextCallbackDue(ctx context.Context, from time.Time) (time.Time, error) {
+func (db *DB) nextCallbackDue(ctx context.Context, from, until int64) (time.Time, error) {
 	var due int64
 	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
-		"SELECT coalesce(min(due_us), 0) FROM callbacks WHERE due_us > 0 AND due_us >= $1", us(from))
+		"SELECT coalesce(min(due_us), 0) FROM callbacks WHERE due_us > 0 AND due_us >= $1 AND due_us <= $2", from, until)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due callback: %w", err)
 	}

@@ -242,9 +242,9 @@ func PagesRead(ctx context.Context, db *DB, text string, args ...any) (pages int
 			Read int64 `json:"Shared Read Blocks"`
 		}
 	}
-	err = db.engine.(*postgresEngine).pool.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).Scan(&plans)
+	err = readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&plans) }, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...)
 	if err != nil || len(plans) == 0 {
-		return 0, fmt.Errorf("explain: %v, %w", plans, err)
+		return 0, fmt.Errorf("%d plans: %v", len(plans), err)
 	}
 	return plans[0].Plan.Hit + plans[0].Plan.Read, nil
 }

@@ -3,16 +3,20 @@ package storage
 import "time"
 
 const (
-	// lookoutSlack is how long after it was due something may be stored, and how much
-	// the clock that made it due may be behind, to be seen by the next look.
-	lookoutSlack = 5 * time.Second
+	// lookoutSlack is how late something may be stored, by the clock of the node that
+	// looks, to be seen by its next look: the clocks of two nodes may be as far apart
+	// (twice gateway.ClocksMost).
+	lookoutSlack = 10 * time.Second
 	// lookoutWhole is how long after a look from the beginning another one is.
 	lookoutWhole = 10 * time.Second
+	// lookoutAhead is how far a look reaches beyond now: a worker looks again before that.
+	lookoutAhead = time.Second
 )
 
 // A Lookout is from where on one worker looks for what is due: from a moment before which
-// it has seen that nothing is. PostgreSQL's index keeps an entry of whatever was due until it
-// is vacuumed, and a look from the beginning walks through all of them.
+// it has seen that nothing is. PostgreSQL's index keeps an entry of whatever was to be due until it
+// is vacuumed, also of leases that were given back long before their end, and a look over all
+// times walks through all of them.
 //
 // What is stored too late for that (see lookoutSlack) is seen by a look from the
 // beginning, within lookoutWhole. The zero Lookout is ready; it is for one goroutine, and for

@@ -1,7 +1,10 @@
 package storage_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +16,7 @@ import (
 // A worker that looks again and again passes over what it has seen not to be due, and what
 // was stored too late to be seen then is seen by the next look from the beginning.
 func TestLookoutSeesWhatIsStoredLateALittleLater(t *testing.T) {
-	const slack, whole = 5 * time.Second, 10 * time.Second
+	const slack, whole, ahead = 10 * time.Second, 10 * time.Second, time.Second
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		late := stored(t, db, "late")
 		due := func(at time.Time) {
@@ -31,7 +34,8 @@ func TestLookoutSeesWhatIsStoredLateALittleLater(t *testing.T) {
 			seen      bool
 			claimable bool
 		}{
-			{"it is due later", 0, time.Hour, true, false},
+			{"due later than is looked at", 0, ahead + time.Microsecond, false, false},
+			{"due before the worker looks again", 0, ahead, true, false},
 			{"stored as long after it was due as a look bears", 0, -slack, true, true},
 			{"stored later than that", 0, -slack - time.Microsecond, false, false},
 			{"just before the next look from the beginning", whole - time.Microsecond, -slack - time.Microsecond, false, false},
@@ -53,8 +57,30 @@ func TestLookoutSeesWhatIsStoredLateALittleLater(t *testing.T) {
 	})
 }
 
-// The same for callbacks: they have a lookout of their own.
-func TestLookoutForCallbacks(t *testing.T) {
+// A look that failed has seen nothing: the next one is from the beginning too.
+func TestLookThatFailedIsMadeAgainFromTheBeginning(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		var l storage.Lookout
+		if next, err := db.LookForOrders(t.Context(), &l, 5, storage.AllDue, noon); err != nil || !next.IsZero() {
+			t.Fatal(next, err)
+		}
+		o := stored(t, db, "late")
+		if err := db.Postpone(o, 0, noon.Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		now := noon.Add(10 * time.Second) // a look from the beginning is due
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := db.LookForOrders(gone, &l, 5, storage.AllDue, now); err == nil {
+			t.Fatal("the look has not failed")
+		}
+		if next, err := db.LookForOrders(t.Context(), &l, 5, storage.AllDue, now.Add(time.Second)); err != nil || next.IsZero() {
+			t.Errorf("the next look finds %v, %v", next, err)
+		}
+	})
+}
+
+func TestCallbackThatIsStoredLateIsSeenByTheLookFromTheBeginning(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		m := move(stored(t, db, "a"), payout.Decline, time.Time{})
 		m.Callback = &payout.Callback{Receiver: "r", URL: "https://r", DueAt: noon.Add(-time.Minute)}
@@ -95,37 +121,56 @@ func TestLookoutForCallbacks(t *testing.T) {
 	})
 }
 
-// PostgreSQL's index has an entry of whatever was due until the next vacuum, and until
-// nobody can see it any more. A worker that looks and claims must not walk through
-// all of them each time.
+// PostgreSQL's index has an entry of whatever was due, and of each lease that was given back
+// before its end, until the next vacuum, and until nobody can see it any more. A worker that
+// looks and claims must not walk through all of them each time.
 func TestLookDoesNotWalkThroughWhatWasClaimed(t *testing.T) {
+	const orders, claims = 5, 120
 	db := storagetest.Open(t, storagetest.Postgres(t))
-	for i := range 20 {
+	for i := range orders {
 		stored(t, db, fmt.Sprint(i))
 	}
 	storage.HoldSnapshot(t, db)
+	recorder := storage.Record(db)
 	var l storage.Lookout
 	now := noon
-	for range 200 {
+	for range claims {
 		if next, err := db.LookForOrders(t.Context(), &l, 5, storage.AllDue, now); err != nil || next.IsZero() {
 			t.Fatal(next, err)
 		}
-		claimed, err := db.ClaimOrders(&l, 5, storage.AllDue, now, time.Second, 20)
-		if err != nil || len(claimed) != 20 {
+		claimed, err := db.ClaimOrders(&l, 5, storage.AllDue, now, time.Hour, orders)
+		if err != nil || len(claimed) != orders {
 			t.Fatal(len(claimed), err)
 		}
-		now = now.Add(time.Second)
+		now = now.Add(10 * time.Second)
+		for _, o := range claimed {
+			if err := db.Postpone(o.Order, 0, now); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	read := func(from time.Time) int64 {
+	texts := slices.DeleteFunc(recorder.Texts(), func(text string) bool { return !strings.Contains(text, "min(due_us)") })
+	if len(texts) != 1 {
+		t.Fatalf("a look is %q", texts)
+	}
+	read := func(from, until time.Time) int64 {
 		t.Helper()
-		pages, err := storage.PagesRead(t.Context(), db, "SELECT min(due_us) FROM orders WHERE gate_id = 5 AND due_us >= $1 AND due_us > 0", from.UnixMicro())
+		pages, err := storage.PagesRead(t.Context(), db, texts[0], 5, from.UnixMicro(), until.UnixMicro())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return pages
 	}
-	if whole, seen := read(time.UnixMicro(0)), read(storage.Since(&l)); whole < 10*seen {
-		t.Errorf("a look reads %d pages, one from the beginning %d", seen, whole)
+	last := now.Add(-10 * time.Second) // the last look
+	whole := read(time.UnixMicro(0), now.Add(24*time.Hour))
+	for what, seen := range map[string]int64{
+		"what is due":    read(storage.Since(&l), last.Add(time.Second)),
+		"nothing is due": read(now.Add(-9*time.Second), now.Add(-8*time.Second)),
+		"due soon":       read(now.Add(-9*time.Second), now.Add(time.Second)),
+	} {
+		if whole < 10*seen {
+			t.Errorf("%s: a look reads %d pages, one over all times %d", what, seen, whole)
+		}
 	}
 }
 

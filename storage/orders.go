@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -176,10 +177,11 @@ type ClaimedOrder struct {
 // ClaimOrders takes up to limit orders of a gate that are due, the longest due
 // first, and keeps others from them until the lease ends. A claimed order is
 // the caller's to Move or Postpone; if the caller dies, it is due again when
-// the lease has ended. An order that cannot be read does not keep the others. What the
-// lookout has not seen is left alone, unless it is nil.
+// the lease has ended. An order that cannot be read does not keep the others. Those that
+// were due before the lookout's last look are passed over; nil claims from the beginning.
 func (db *DB) ClaimOrders(l *Lookout, gate payout.GateID, which Which, now time.Time, lease time.Duration, limit int) ([]ClaimedOrder, error) {
 	var found []orderRow
+	from := us(l.since())
 	claim := &claimOp{apply: func(ctx context.Context, tx conn) error {
 		found = found[:0]
 		return readAll(ctx, tx, func(r rows) error {
@@ -189,7 +191,7 @@ func (db *DB) ClaimOrders(l *Lookout, gate payout.GateID, which Which, now time.
 		}, `UPDATE orders SET due_us = $1 WHERE id IN (
 				SELECT id FROM orders WHERE gate_id = $2 AND due_us >= $3 AND due_us <= $4 AND `+which.where()+`
 				ORDER BY due_us LIMIT $5 {{skip locked}})
-			RETURNING `+orderColumns, us(now.Add(lease)), int64(gate), us(l.since()), us(now), int64(limit))
+			RETURNING `+orderColumns, us(now.Add(lease)), int64(gate), from, us(now), int64(limit))
 	}}
 	if err := db.commits.submit(&op{claim: claim}); err != nil {
 		return nil, fmt.Errorf("claim orders: %w", err)
@@ -226,22 +228,24 @@ func (tx *Tx) Hasten(gate payout.GateID, never, lease time.Duration, limit int) 
 
 // NextDue tells when ClaimOrders will find the next order; zero for never.
 func (db *DB) NextDue(ctx context.Context, gate payout.GateID, which Which) (time.Time, error) {
-	return db.nextDue(ctx, time.Time{}, gate, which)
+	return db.nextDue(ctx, gate, which, 0, math.MaxInt64)
 }
 
-// LookForOrders is NextDue for a worker that looks again and again, and then claims.
+// LookForOrders is NextDue for a worker that looks again and again, and then claims: zero
+// when none is due within a second.
 func (db *DB) LookForOrders(ctx context.Context, l *Lookout, gate payout.GateID, which Which, now time.Time) (time.Time, error) {
-	due, err := db.nextDue(ctx, l.start(now), gate, which)
+	due, err := db.nextDue(ctx, gate, which, us(l.start(now)), us(now.Add(lookoutAhead)))
 	if err == nil {
 		l.saw(now, due)
 	}
 	return due, err
 }
 
-func (db *DB) nextDue(ctx context.Context, from time.Time, gate payout.GateID, which Which) (time.Time, error) {
+func (db *DB) nextDue(ctx context.Context, gate payout.GateID, which Which, from, until int64) (time.Time, error) {
 	var due int64
 	err := readOne(ctx, db.engine.reader(), func(r rows) error { return r.Scan(&due) },
-		"SELECT coalesce(min(due_us), 0) FROM orders WHERE gate_id = $1 AND due_us >= $2 AND "+which.where(), int64(gate), us(from))
+		"SELECT coalesce(min(due_us), 0) FROM orders WHERE gate_id = $1 AND due_us >= $2 AND due_us <= $3 AND "+which.where(),
+		int64(gate), from, until)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due order: %w", err)
 	}

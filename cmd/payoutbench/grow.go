@@ -364,8 +364,9 @@ func (c growCmd) claim(ctx context.Context, l *lab, g *grown) (entry, error) {
 	}}, err
 }
 
-// claims claims due orders again and again. Its clock runs so fast that what was
-// claimed is due again when all others have been claimed.
+// claims looks for due orders and claims them, again and again. Its clock runs so fast
+// that what was claimed is due again when all others have been claimed, and so looks from
+// the beginning come more often than a worker's, which runs by the true clock.
 func claims(ctx context.Context, db *storage.DB, gate payout.GateID, duration time.Duration, due int) (measurement, error) {
 	m := measurement{waits: new(latencies)}
 	next, err := db.NextDue(ctx, gate, storage.AllDue)
