@@ -78,26 +78,32 @@ func (r reader) keys(keys string)   { r.Helper(); r.do(chromedp.KeyEvent(keys)) 
 // say evaluates an expression to a text.
 func (r reader) say(expression string) string {
 	r.Helper()
-	text, err := chromedp.Run(r.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	text, err := r.ask(expression)
 	if err != nil {
 		r.Fatal(err)
 	}
 	return text
 }
 
-// is waits until an expression has a value, and fails if it never has.
+func (r reader) ask(expression string) (string, error) {
+	return chromedp.Run(r.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+}
+
+// is waits until an expression has a value, and fails if it never has. While the browser
+// goes to another page it may have none, and say so.
 func (r reader) is(expression, want string) {
 	r.Helper()
 	tick := time.NewTicker(50 * time.Millisecond) // a browser tells no end of what it does
 	defer tick.Stop()
-	got := ""
+	var got string
+	var err error
 	for range 200 {
-		if got = r.say(expression); got == want {
+		if got, err = r.ask(expression); err == nil && got == want {
 			return
 		}
 		<-tick.C
 	}
-	r.Fatalf("%s is %q, want %q", expression, got, want)
+	r.Fatalf("%s is %q, want %q; %v", expression, got, want, err)
 }
 
 // field is an expression for an input.
