@@ -19,8 +19,7 @@ const hastenWindow = 10_000
 // ClaimCallbacks takes up to limit callbacks that are due, the longest due
 // first, at most each of them for one receiver and none for the busy ones, and
 // keeps others from them until the lease ends. A URL that cannot be read is
-// empty. Those that were due before the lookout's last look are passed over; nil claims
-// from the beginning.
+// empty. A lookout is where it begins; nil is the beginning.
 func (db *DB) ClaimCallbacks(l *Lookout, now time.Time, lease time.Duration, limit, each int, busy []string) ([]payout.Callback, error) {
 	type row struct {
 		payout.Callback

@@ -177,8 +177,8 @@ type ClaimedOrder struct {
 // ClaimOrders takes up to limit orders of a gate that are due, the longest due
 // first, and keeps others from them until the lease ends. A claimed order is
 // the caller's to Move or Postpone; if the caller dies, it is due again when
-// the lease has ended. An order that cannot be read does not keep the others. Those that
-// were due before the lookout's last look are passed over; nil claims from the beginning.
+// the lease has ended. An order that cannot be read does not keep the others. A lookout
+// is where it begins; nil is the beginning.
 func (db *DB) ClaimOrders(l *Lookout, gate payout.GateID, which Which, now time.Time, lease time.Duration, limit int) ([]ClaimedOrder, error) {
 	var found []orderRow
 	from := us(l.since())
