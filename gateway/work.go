@@ -17,7 +17,7 @@ import (
 
 const (
 	claimMost = 64                    // orders claimed at once by one gate's worker
-	idleMost  = time.Second           // longest sleep of an idle worker: other nodes' orders become due unannounced
+	idleMost  = storage.LookAhead     // longest sleep of an idle worker: other nodes' orders become due unannounced
 	idleLeast = 20 * time.Millisecond // shortest sleep of a worker that claimed nothing
 
 	underWayPause = 250 * time.Millisecond // until an order that this process still has is looked at again

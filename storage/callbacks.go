@@ -186,9 +186,9 @@ func (db *DB) NextCallbackDue(ctx context.Context) (time.Time, error) {
 }
 
 // LookForCallbacks is NextCallbackDue for a worker that looks again and again, and then
-// claims: zero when none is due within a second.
+// claims: zero when none is due within LookAhead.
 func (db *DB) LookForCallbacks(ctx context.Context, l *Lookout, now time.Time) (time.Time, error) {
-	due, err := db.nextCallbackDue(ctx, us(l.start(now)), us(now.Add(lookoutAhead)))
+	due, err := db.nextCallbackDue(ctx, us(l.start(now)), us(now.Add(LookAhead)))
 	if err == nil {
 		l.saw(now, due)
 	}

@@ -9,8 +9,8 @@ const (
 	lookoutSlack = 10 * time.Second
 	// lookoutWhole is how long after a look from the beginning another one is.
 	lookoutWhole = 10 * time.Second
-	// lookoutAhead is how far a look reaches beyond now: a worker looks again before that.
-	lookoutAhead = time.Second
+	// LookAhead is how far a look reaches beyond now: a worker looks again within that time.
+	LookAhead = time.Second
 )
 
 // A Lookout is from where on one worker looks for what is due: from a moment before which

@@ -16,7 +16,7 @@ import (
 // A worker that looks again and again passes over what it has seen not to be due, and what
 // was stored too late to be seen then is seen by the next look from the beginning.
 func TestLookoutSeesWhatIsStoredLateALittleLater(t *testing.T) {
-	const slack, whole, ahead = 10 * time.Second, 10 * time.Second, time.Second
+	const slack, whole, ahead = 10 * time.Second, 10 * time.Second, storage.LookAhead
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		late := stored(t, db, "late")
 		due := func(at time.Time) {

@@ -232,9 +232,9 @@ func (db *DB) NextDue(ctx context.Context, gate payout.GateID, which Which) (tim
 }
 
 // LookForOrders is NextDue for a worker that looks again and again, and then claims: zero
-// when none is due within a second.
+// when none is due within LookAhead.
 func (db *DB) LookForOrders(ctx context.Context, l *Lookout, gate payout.GateID, which Which, now time.Time) (time.Time, error) {
-	due, err := db.nextDue(ctx, gate, which, us(l.start(now)), us(now.Add(lookoutAhead)))
+	due, err := db.nextDue(ctx, gate, which, us(l.start(now)), us(now.Add(LookAhead)))
 	if err == nil {
 		l.saw(now, due)
 	}
