@@ -74,7 +74,7 @@ func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, 
 	clientOrderID := r.Text(spec.ClientOrderID)
 	text := r.Text(spec.OrderNumber)
 	if text == "" {
-		found, err := g.DB.StandingsByClientID(ctx, g.Now(), party.ID, clientOrderID, 2)
+		found, err := g.DB.StandingsByClientID(ctx, g.Now(), party.ID, clientOrderID)
 		switch {
 		case err != nil:
 			return none, err
@@ -83,7 +83,7 @@ func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, 
 		case len(found) > 1:
 			return none, &payout.Error{Code: payout.CodeOrderNotUnique, Param: spec.OrderNumber.Name}
 		}
-		return found[0], nil
+		return theirs(found[0], party, clientOrderID)
 	}
 	id, err := payout.ParseOrderID(text)
 	if err != nil {
@@ -96,8 +96,13 @@ func (g *Gateway) findOrder(ctx context.Context, party *payout.ConnectingParty, 
 	if err != nil {
 		return none, err
 	}
+	return theirs(found, party, clientOrderID)
+}
+
+// theirs is an order that was found, unless it is another party's or another one's.
+func theirs(found storage.Standing, party *payout.ConnectingParty, clientOrderID string) (storage.Standing, error) {
 	if found.Order.PartyID != party.ID || found.Order.ClientOrderID != clientOrderID {
-		return none, unknown
+		return storage.Standing{}, &payout.Error{Code: payout.CodeOrderUnknown}
 	}
 	return found, nil
 }

@@ -186,6 +186,7 @@ var elsewhere = map[string]string{
 	"payoutd_late_outcomes_total":      "../gateway/chain_test.go",
 	"payoutd_writes_refused_total":     "../storage/metrics_test.go",
 	"payoutd_writes_waiting":           "../storage/metrics_test.go",
+	"payoutd_questions_waiting":        "../storage/metrics_test.go",
 	"payoutd_nonces_forgotten_total":   "../storage/metrics_test.go",
 	"payoutd_nonce_oldest_age_seconds": "../storage/metrics_test.go",
 }

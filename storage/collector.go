@@ -20,7 +20,8 @@ type collector struct {
 	clock   func() time.Time
 	reading sync.Mutex // readers wait for each other instead of reading at the same time
 
-	waiting, oldestNonce, clockAhead  *prometheus.Desc
+	waiting, questions                *prometheus.Desc
+	oldestNonce, clockAhead           *prometheus.Desc
 	connections, waits, waitedSeconds *prometheus.Desc
 	sqliteBytes, walBytes, freeBytes  *prometheus.Desc
 }
@@ -30,7 +31,8 @@ func newCollector(db *DB, clock func() time.Time) *collector {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &collector{db: db, clock: clock,
-		waiting: desc("payoutd_writes_waiting", "Writes that wait for a commit."),
+		waiting:   desc("payoutd_writes_waiting", "Writes that wait for a commit."),
+		questions: desc("payoutd_questions_waiting", "Status questions that wait for those that read the database at this moment."),
 		oldestNonce: desc("payoutd_nonce_oldest_age_seconds",
 			"Age of the oldest nonce that is kept; much more than the timestamp window means that expired ones are not deleted."),
 		clockAhead: desc("payoutd_database_clock_ahead_seconds", "How far the clock of the PostgreSQL server is ahead of ours; negative: behind."),
@@ -46,7 +48,7 @@ func newCollector(db *DB, clock func() time.Time) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.waiting, c.oldestNonce, c.clockAhead, c.connections, c.waits, c.waitedSeconds, c.sqliteBytes, c.walBytes, c.freeBytes} {
+	for _, d := range []*prometheus.Desc{c.waiting, c.questions, c.oldestNonce, c.clockAhead, c.connections, c.waits, c.waitedSeconds, c.sqliteBytes, c.walBytes, c.freeBytes} {
 		out <- d
 	}
 }
@@ -59,6 +61,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	gauge(c.waiting, float64(c.db.commits.queue.waiting()))
+	gauge(c.questions, float64(c.db.stand.waits()))
 	switch e := c.db.engine.(type) {
 	case *postgresEngine:
 		s := e.pool.Stat()

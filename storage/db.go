@@ -51,6 +51,7 @@ type DB struct {
 	orders    block
 	callbacks block
 	ended     *endedOrders
+	stand     standingQueries
 	soon      soonTimer
 	probing   sync.Mutex // guards probe
 	probe     *probe     // the write of Writable that is under way, or nil
@@ -71,7 +72,7 @@ func Open(ctx context.Context, database string, v *vault.Vault) (*DB, error) {
 
 // openAs opens a database; a PostgreSQL's sessions have the name, unless it is empty.
 func openAs(ctx context.Context, database, name string, v *vault.Vault) (*DB, error) {
-	db := &DB{vault: v, ended: newEndedOrders(), probeName: "probe-" + rand.Text()}
+	db := &DB{vault: v, ended: newEndedOrders(), stand: newStandingQueries(), probeName: "probe-" + rand.Text()}
 	pace := sqlitePace
 	if IsPostgres(database) {
 		e, err := openPostgres(ctx, database, name)

@@ -82,6 +82,9 @@ func TestCommitThatTheDiskFailsIsUnknownUntilAnotherStandsInItsPlace(t *testing.
 			if err := db.Writable(t.Context()); err == nil {
 				t.Error("the database calls itself writable")
 			}
+			if _, err := db.StandingsByClientID(t.Context(), noon, 1, "a"); !errors.Is(err, storage.ErrUnavailable) {
+				t.Errorf("where it stands while nobody knows what the disk has: %v", err)
+			}
 			if _, err := db.OrdersByClientID(t.Context(), 1, "a", 1); !errors.Is(err, storage.ErrUnavailable) {
 				t.Errorf("a question is answered: %v", err)
 			}

@@ -29,6 +29,12 @@ type engine interface {
 	held(error) bool
 	// reader reads outside a transaction what has been committed.
 	reader() querier
+	// jointText is a query's text for several callers at once, and its arguments, from the
+	// text and the arguments for one: in front of the columns its rows have the number of the
+	// caller whose they are, from 1.
+	jointText(text string, args [][]any) (several string, all []any, err error)
+	// joint says how callers join.
+	joint() joint
 	// patient is a reader for questions that may take long, as no request's does; they
 	// end with their context.
 	patient() querier

@@ -326,3 +326,33 @@ func AddCounter(tx *Tx, name string) error {
 func ReadTx(tx *Tx, text string) error {
 	return readAll(tx.ctx, tx.conn, func(rows) error { return nil }, text)
 }
+
+// StandTogether asks in one query for several callers where orders stand: by ids, or by
+// parties and their client_orderids.
+func StandTogether(ctx context.Context, db *DB, callers ...[]any) (standings [][]Standing, err error) {
+	q := db.stand.byID
+	if len(callers[0]) > 1 {
+		q = db.stand.byClientID
+	}
+	all := make([]*jointCaller[standingRow], len(callers))
+	for i, args := range callers {
+		all[i] = &jointCaller[standingRow]{args: args}
+	}
+	if err := q.run(ctx, db.engine, all); err != nil {
+		return nil, err
+	}
+	standings = make([][]Standing, len(all))
+	for i, c := range all {
+		for _, row := range c.found {
+			s, err := db.standing(row)
+			if err != nil {
+				return nil, err
+			}
+			standings[i] = append(standings[i], s)
+		}
+	}
+	return standings, nil
+}
+
+// JointMost is for how many callers one asks.
+func JointMost(db *DB) int { return db.engine.joint().most }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -107,6 +108,35 @@ func TestFullQueueIsCountedAndTellsItsLength(t *testing.T) {
 		<-ended
 	}
 	if n := metric("payoutd_writes_waiting", ""); n != 0 {
+		t.Errorf("%g waiting at the end", n)
+	}
+}
+
+func TestQuestionsThatWaitForOthersAreCounted(t *testing.T) {
+	db, _ := openSick(t)
+	metric := measured(t, db)
+	e := &gatedEngine{engine: db.engine, as: sqliteJoint, open: make(chan struct{})}
+	const waiting = 3
+	ended := make(chan error)
+	for range sqliteJoint.atOnce + waiting {
+		go func() {
+			_, err := db.stand.byID.read(t.Context(), e, int64(1))
+			ended <- err
+		}()
+	}
+	for db.stand.waits() < waiting {
+		runtime.Gosched()
+	}
+	if n := metric("payoutd_questions_waiting", ""); n != waiting {
+		t.Errorf("%g waiting", n)
+	}
+	close(e.open)
+	for range sqliteJoint.atOnce + waiting {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := metric("payoutd_questions_waiting", ""); n != 0 {
 		t.Errorf("%g waiting at the end", n)
 	}
 }

@@ -41,6 +41,7 @@ var apart = map[string]string{
 	"restored.go":  "payoutd restored, while no gateway serves: orders that are not final, once",
 	"fill.go":      "past orders in bulk, for benchmarks",
 	"rows.go":      "the words of statements for many rows",
+	"joint.go":     "what queries are put together with",
 }
 
 // sqliteOnly is the file of statements that PostgreSQL is never asked.
@@ -279,7 +280,10 @@ func useEverything(t *testing.T, db *storage.DB, id payout.OrderID) {
 	must(db.CountByStage(ctx))
 	must(db.Order(ctx, id))
 	must(db.OrdersByClientID(ctx, 1, "plans", 2))
-	must(db.StandingsByClientID(ctx, noon, 1, "plans", 2))
+	must(db.Standing(ctx, noon, id))
+	must(db.StandingsByClientID(ctx, noon, 1, "plans"))
+	must(storage.StandTogether(ctx, db, []any{int64(id)}, []any{int64(id)}))
+	must(storage.StandTogether(ctx, db, []any{int64(1), "plans"}, []any{int64(1), "plans"}))
 	must(db.OrdersByReceiver(ctx, []byte{1, 2}, 1))
 	must(db.LatestOrders(ctx, "", 1))
 	must(db.Requests(ctx, id))

@@ -24,6 +24,8 @@ type postgresEngine struct {
 	texts sync.Map // SQL text to its PostgreSQL spelling
 	sets  sync.Map // text for one row to its rowSet
 
+	joints sync.Map // text for one caller to the one for several
+
 	careful atomic.Int64 // transactions that will not hope
 	most    atomic.Int64 // nanoseconds for a write transaction
 	givenUp givenUp
@@ -62,9 +64,11 @@ func openPostgres(ctx context.Context, dsn, name string) (*postgresEngine, error
 	// then only the write that wants the row is refused. And it drops the locks of
 	// a node that has gone without a word. All that requests and workers ask is found by
 	// an index (plans_test.go): a plan that was made while a table was small, or before
-	// anything was known of it, must not read it from end to end once it is large.
+	// anything was known of it, must not read it from end to end once it is large. And one
+	// plan is kept for any arguments: for small arrays the server would make a new one each
+	// time, which takes several times as long as what it saves.
 	for name, value := range map[string]string{"lock_timeout": "3s", "idle_in_transaction_session_timeout": "20s",
-		"enable_seqscan": "off", "jit": "off"} {
+		"enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"} {
 		if config.ConnConfig.RuntimeParams[name] == "" {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
@@ -510,7 +514,7 @@ func (e *postgresEngine) reader() querier { return postgresReader{e} }
 
 type postgresReader struct{ e *postgresEngine }
 
-// query gives up a server that hangs. A caller who has gone gives up its place in
+// query gives up a server that hangs. A context that has ended gives up its place in
 // the queue for a connection; a question that was sent is heard out, because ending
 // it would end its connection, and a crowd of callers who give up would end them all.
 func (r postgresReader) query(ctx context.Context, sql string, args ...any) (rows, error) {

@@ -57,6 +57,7 @@ type sqliteEngine struct {
 	nonces nonceSet
 
 	prepared sync.Map // string to *sql.Stmt, prepared on read
+	joints   sync.Map // text for one caller to the one for several
 }
 
 func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {

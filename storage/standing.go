@@ -47,6 +47,21 @@ var standingColumns = "o." + strings.Join(strings.Fields(orderColumns), " o.") +
 	coalesce(t.stage, ''), coalesce(t.processor_tx_id, ''), coalesce(t.rrn, ''), coalesce(t.approval_code, ''), coalesce(t.eci, ''),
 	coalesce(t.advice, ''), coalesce(t.error_code, 0), coalesce(t.error_message, ''), coalesce(t.started_us, 0), coalesce(t.ended_us, 0)`
 
+// standingQueries find where orders stand: one by its id, and the oldest two of a party's
+// client_orderid.
+type standingQueries struct{ byID, byClientID *jointQuery[standingRow] }
+
+func newStandingQueries() standingQueries {
+	query := func(which string) *jointQuery[standingRow] {
+		return &jointQuery[standingRow]{scan: scanStanding,
+			text: "SELECT " + standingColumns + " FROM orders AS o LEFT JOIN transactions AS t ON t.order_id = o.id AND t.attempt = o.attempts WHERE " + which}
+	}
+	return standingQueries{query("o.id = $1 LIMIT 1"), query("o.party_id = $1 AND o.client_orderid = $2 ORDER BY o.repeat_no LIMIT 2")}
+}
+
+// waits is how many callers wait for those who ask at this moment.
+func (q standingQueries) waits() int { return q.byID.waits() + q.byClientID.waits() }
+
 func scanStanding(r rows) (s standingRow, err error) {
 	var started, ended int64
 	t := &s.latest
@@ -58,7 +73,7 @@ func scanStanding(r rows) (s standingRow, err error) {
 
 // Standing reads where an order stands, by its id.
 func (db *DB) Standing(ctx context.Context, now time.Time, id payout.OrderID) (Standing, error) {
-	found, err := db.standings(ctx, now, "o.id = $1", int64(id))
+	found, err := db.standings(ctx, now, db.stand.byID, int64(id))
 	switch {
 	case err != nil:
 		return Standing{}, fmt.Errorf("read %s: %w", place(id), err)
@@ -88,29 +103,24 @@ func (db *DB) remembered(now time.Time, id payout.OrderID) (Standing, bool) {
 	return s, err == nil
 }
 
-// StandingsByClientID reads where at most limit orders of a party stand that have
-// this client_orderid, oldest first.
-func (db *DB) StandingsByClientID(ctx context.Context, now time.Time, party payout.PartyID, clientOrderID string, limit int) ([]Standing, error) {
-	found, err := db.standings(ctx, now, "o.party_id = $1 AND o.client_orderid = $2 ORDER BY o.repeat_no LIMIT "+literal(limit), int64(party), clientOrderID)
+// StandingsByClientID reads where the oldest order of a party stands that has this
+// client_orderid, and one more, if there are several.
+func (db *DB) StandingsByClientID(ctx context.Context, now time.Time, party payout.PartyID, clientOrderID string) ([]Standing, error) {
+	found, err := db.standings(ctx, now, db.stand.byClientID, int64(party), clientOrderID)
 	if err != nil {
 		return nil, fmt.Errorf("read orders by client_orderid: %w", err)
 	}
 	return found, nil
 }
 
-func (db *DB) standings(ctx context.Context, now time.Time, where string, args ...any) ([]Standing, error) {
-	var found []standingRow
-	err := readAll(ctx, db.engine.reader(), func(r rows) error {
-		s, err := scanStanding(r)
-		s.read = now
-		found = append(found, s)
-		return err
-	}, "SELECT "+standingColumns+" FROM orders AS o LEFT JOIN transactions AS t ON t.order_id = o.id AND t.attempt = o.attempts WHERE "+where, args...)
+func (db *DB) standings(ctx context.Context, now time.Time, q *jointQuery[standingRow], args ...any) ([]Standing, error) {
+	found, err := q.read(ctx, db.engine, args...)
 	if err != nil {
 		return nil, err
 	}
 	standings := make([]Standing, len(found))
 	for i, row := range found {
+		row.read = now
 		if standings[i], err = db.standing(row); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,9 @@ package storage_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,14 +47,29 @@ func agrees(t *testing.T, db *storage.DB, o *payout.Order) storage.Standing {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("by id at %s: %s", order.Stage, diff)
 	}
-	byClient, err := db.StandingsByClientID(t.Context(), noon, o.PartyID, o.ClientOrderID, 2)
+	byClient, err := db.StandingsByClientID(t.Context(), noon, o.PartyID, o.ClientOrderID)
 	if err != nil || len(byClient) != 1 {
 		t.Fatalf("by client_orderid: %d, %v", len(byClient), err)
 	}
 	if diff := cmp.Diff(want, byClient[0]); diff != "" {
 		t.Errorf("by client_orderid at %s: %s", order.Stage, diff)
 	}
+	together(t, db, []storage.Standing{want}, []any{int64(o.ID)}, []any{int64(o.ID + 1)})
+	together(t, db, []storage.Standing{want}, []any{int64(o.PartyID), o.ClientOrderID}, []any{int64(o.PartyID + 1), o.ClientOrderID})
 	return got
+}
+
+// together checks what two callers are told who ask in one query, the second of whom asks
+// for what is not there.
+func together(t *testing.T, db *storage.DB, want []storage.Standing, asks, nothing []any) {
+	t.Helper()
+	got, err := storage.StandTogether(t.Context(), db, nothing, asks, asks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]storage.Standing{nil, want, want}, got); diff != "" {
+		t.Errorf("together: %s", diff)
+	}
 }
 
 // An order that is not final is read each time; one that is final may come from
@@ -118,5 +136,96 @@ func TestOnlyOrdersThatHaveEndedAreRemembered(t *testing.T) {
 		}
 		storage.Spoil(db, o.ID)
 		agrees(t, db, o) // sealed under a key that has gone: read again
+	})
+}
+
+// Of the orders with a client_orderid two are enough to know that it is not the only one:
+// the oldest, for each who asks.
+func TestOfRepeatedOrdersTheOldestTwoAreRead(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		var want []payout.OrderID
+		for range 3 {
+			o := order(t, db, "again")
+			accept(t, db, storage.Acceptance{Order: o, DueAt: noon})
+			want = append(want, o.ID)
+		}
+		want = want[:2]
+		asks := []any{int64(1), "again"}
+		found, err := storage.StandTogether(t.Context(), db, asks, asks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := db.StandingsByClientID(t.Context(), noon, 1, "again")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, standings := range append(found, alone) {
+			var got []payout.OrderID
+			for _, s := range standings {
+				got = append(got, s.Order.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("caller %d was told %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// However many ask in one query, up to as many as may, each is told of his own order.
+func TestEachWhoAsksIsToldOfHisOrder(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		most := storage.JointMost(db)
+		ids, names := make([][]any, most), make([][]any, most)
+		for i := range most {
+			o := stored(t, db, fmt.Sprint("order ", i))
+			ids[i], names[i] = []any{int64(o.ID)}, []any{int64(o.PartyID), o.ClientOrderID}
+		}
+		for _, n := range []int{2, most - 1, most} {
+			byID, err1 := storage.StandTogether(t.Context(), db, ids[:n]...)
+			byName, err2 := storage.StandTogether(t.Context(), db, names[:n]...)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				if len(byID[i]) != 1 || int64(byID[i][0].Order.ID) != ids[i][0] {
+					t.Errorf("caller %d of %d who asks for %v was told %+v", i, n, ids[i], byID[i])
+				}
+				if len(byName[i]) != 1 || byName[i][0].Order.ClientOrderID != names[i][1] {
+					t.Errorf("caller %d of %d who asks for %v was told %+v", i, n, names[i], byName[i])
+				}
+			}
+		}
+	})
+}
+
+// Many more than may join ask at once, again and again; what PostgreSQL refuses, since it is
+// no text, is told to whoever asks for it and to nobody else.
+func TestCrowdThatAsksIsAnswered(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		orders := make([]*payout.Order, 3*storage.JointMost(db))
+		for i := range orders {
+			orders[i] = stored(t, db, fmt.Sprint("order ", i))
+		}
+		var wait sync.WaitGroup
+		for i, o := range orders {
+			wait.Go(func() {
+				for range 10 {
+					if s, err := db.Standing(t.Context(), noon, o.ID); err != nil || s.Order.ClientOrderID != o.ClientOrderID {
+						t.Errorf("asking for %s: %+v, %v", o.ID, s.Order, err)
+					}
+					found, err := db.StandingsByClientID(t.Context(), noon, o.PartyID, o.ClientOrderID)
+					if err != nil || len(found) != 1 || found[0].Order.ID != o.ID {
+						t.Errorf("asking for %q: %+v, %v", o.ClientOrderID, found, err)
+					}
+				}
+			})
+			wait.Go(func() {
+				found, err := db.StandingsByClientID(t.Context(), noon, payout.PartyID(i), "no \x00 text")
+				if refuses := db.Shared(); len(found) != 0 || (err != nil) != refuses || errors.Is(err, storage.ErrUnavailable) {
+					t.Errorf("asking by what is no text: %v, %v", found, err)
+				}
+			})
+		}
+		wait.Wait()
 	})
 }

@@ -49,11 +49,17 @@ func TestReadWithoutAnAnswerIsUnavailable(t *testing.T) {
 		if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("without a database: %v", err)
 		}
+		if _, err := db.Standing(t.Context(), noon, 1); !errors.Is(err, storage.ErrUnavailable) {
+			t.Fatalf("where an order stands, without a database: %v", err)
+		}
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := db.Order(gone, 1); !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("for a caller who has gone: %v", err)
+	}
+	if _, err := db.Standing(gone, noon, 1); !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("where an order stands, for a caller who has gone: %v", err)
 	}
 	letIn()
 	if _, err := db.Order(t.Context(), 1); !errors.Is(err, storage.ErrNotFound) {

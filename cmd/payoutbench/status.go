@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"payout/spec"
 )
 
-// askedMost is how many different orders are asked for.
+// askedMost is how many different orders are asked for: fewer than a gateway remembers.
 const askedMost = 10_000
+
+// askedWithin is the longest time to ask for each of them once.
+const askedWithin = 2 * time.Minute
 
 type statusCmd struct {
 	common
@@ -52,10 +56,15 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 		if err := h.fillPast(ctx, l.merchants, c.Orders, l.progress); err != nil {
 			return err
 		}
-		if asked[h], err = h.pastOrders(ctx, l.merchants, c.Orders, askedMost); c.Fresh {
+		if asked[h], err = h.pastOrders(ctx, l.merchants, c.Orders, askedMost); err != nil {
+			return err
+		}
+		if c.Fresh {
 			asked[h] = withoutIDs(asked[h])
 		}
-		if err != nil {
+	}
+	for _, h := range l.houses { // when all are filled: what is remembered is for a while only
+		if err := c.askOnce(ctx, h, asked[h]); err != nil {
 			return err
 		}
 	}
@@ -66,6 +75,21 @@ func (c statusCmd) Run(ctx context.Context, t terminal) (err error) {
 		return err
 	}
 	return l.memory()
+}
+
+// askOnce asks for each order, so that before anything is measured the gateway remembers
+// all of them that are asked for by their id: for ten minutes, and the measurement is
+// shorter by default. Otherwise the first rounds would be different from the others.
+func (c statusCmd) askOnce(ctx context.Context, h *house, orders []pastOrder) error {
+	var questions magazine
+	if err := questions.fill(ctx, len(orders), statuses(spec.StatusV2, orders)); err != nil {
+		return err
+	}
+	m := loop{connections: c.Connections, duration: askedWithin}.run(ctx, target{dial: dialer(addresses(h.nodes), statusAnswer), next: questions.take})
+	if m.done < len(orders) {
+		return fmt.Errorf("%d of %d orders on %s answered before the measurement: %w", m.done, len(orders), h.name, cmp.Or(m.first, ctx.Err(), context.DeadlineExceeded))
+	}
+	return nil
 }
 
 func (c statusCmd) wanted() int {
