@@ -36,7 +36,11 @@ func (r gatedReader) query(ctx context.Context, text string, args ...any) (rows,
 	given := slices.DeleteFunc(slices.Clone(args), func(a any) bool { return a == nil })
 	r.e.queries = append(r.e.queries, given)
 	r.e.mu.Unlock()
-	<-r.e.open
+	select {
+	case <-r.e.open:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if r.e.fail != nil {
 		if err := r.e.fail(n, given); err != nil {
 			return nil, err
@@ -312,5 +316,20 @@ func TestCallersDoNotWaitForEver(t *testing.T) {
 		synctest.Wait()
 		p.through(2)
 		p.expect("a, c", map[string]string{"a": "1", "b": noAnswer, "c": "3"})
+	})
+}
+
+// A query that hangs is given up, whoever asked: the database did not answer.
+func TestQueryThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := callersOf(t)
+		p.come(t.Context(), "a")
+		time.Sleep(readMost - time.Nanosecond)
+		synctest.Wait()
+		p.come(t.Context(), "b")
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		p.through(1)
+		p.expect("a, b", map[string]string{"a": fmt.Sprintf("%s: %s", ErrUnavailable, context.DeadlineExceeded), "b": "2"})
 	})
 }
