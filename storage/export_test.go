@@ -356,3 +356,25 @@ func StandTogether(ctx context.Context, db *DB, callers ...[]any) (standings [][
 
 // JointMost is for how many callers one asks.
 func JointMost(db *DB) int { return db.engine.joint().most }
+
+// JointPlans asks in one query for several callers by ids where orders stand, so many times on
+// one connection, and counts the plans that the server has made for that time alone.
+func JointPlans(ctx context.Context, db *DB, callers, times int) (custom int, err error) {
+	e := db.engine.(*postgresEngine)
+	text, args, err := e.jointText(db.stand.byID.text, slices.Repeat([][]any{{int64(1)}}, callers))
+	if err != nil {
+		return 0, err
+	}
+	c, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Release()
+	for range times {
+		if _, err := c.Exec(ctx, text, args...); err != nil {
+			return 0, err
+		}
+	}
+	err = c.QueryRow(ctx, "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1", text).Scan(&custom)
+	return custom, err
+}

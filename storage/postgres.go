@@ -64,11 +64,9 @@ func openPostgres(ctx context.Context, dsn, name string) (*postgresEngine, error
 	// then only the write that wants the row is refused. And it drops the locks of
 	// a node that has gone without a word. All that requests and workers ask is found by
 	// an index (plans_test.go): a plan that was made while a table was small, or before
-	// anything was known of it, must not read it from end to end once it is large. And one
-	// plan is kept for any arguments: for small arrays the server would make a new one each
-	// time, which takes several times as long as what it saves.
+	// anything was known of it, must not read it from end to end once it is large.
 	for name, value := range map[string]string{"lock_timeout": "3s", "idle_in_transaction_session_timeout": "20s",
-		"enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"} {
+		"enable_seqscan": "off", "jit": "off"} {
 		if config.ConnConfig.RuntimeParams[name] == "" {
 			config.ConnConfig.RuntimeParams[name] = value
 		}

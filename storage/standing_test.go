@@ -229,3 +229,20 @@ func TestCrowdThatAsksIsAnswered(t *testing.T) {
 		wait.Wait()
 	})
 }
+
+// A plan for one time takes the server several times as long as to run the query: it keeps one
+// for any arguments, when it has seen a few.
+func TestQueryForSeveralKeepsItsPlan(t *testing.T) {
+	db := storagetest.Open(t, storagetest.Postgres(t))
+	for i := range 40 {
+		stored(t, db, fmt.Sprint("order ", i))
+	}
+	if err := storage.Exec(db, "ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+	for _, callers := range []int{2, storage.JointMost(db)} {
+		if custom, err := storage.JointPlans(t.Context(), db, callers, 20); err != nil || custom > 5 {
+			t.Errorf("%d callers: %d of 20 plans were made for one time, %v", callers, custom, err)
+		}
+	}
+}
