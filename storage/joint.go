@@ -36,7 +36,7 @@ type joint struct {
 // query is written out for each caller.
 var (
 	sqliteJoint   = joint{atOnce: 2, most: 8, wait: readMost}
-	postgresJoint = joint{atOnce: 4, most: 16, wait: readMost}
+	postgresJoint = joint{atOnce: 3, most: 32, wait: readMost}
 )
 
 // A jointCaller waits for his rows, or for his turn to ask.
