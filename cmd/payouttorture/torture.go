@@ -245,6 +245,10 @@ func (t *torture) addParty(ctx context.Context) error {
 // makeFaults carries out the plan, all streams at once, until the time is up, and
 // heals what it has broken.
 func (t *torture) makeFaults(ctx context.Context) error {
+	t.show.phase("waiting for the first orders")
+	if err := t.underWay(ctx); err != nil {
+		return err
+	}
 	t.show.phase("making faults")
 	making, stop := context.WithTimeout(ctx, t.duration)
 	defer stop()
@@ -277,6 +281,24 @@ func (t *torture) makeFaults(ctx context.Context) error {
 		r.healed.Store(true)
 	}
 	return errors.Join(ctx.Err(), failed)
+}
+
+// What the clients have in their books before anything is broken. On a machine that is busy
+// with something else that takes a while, and a fault that comes before finds nothing that
+// could be lost.
+const (
+	firstOrders = 20
+	firstWithin = 30 * time.Second
+)
+
+// underWay waits until so many orders were acknowledged.
+func (t *torture) underWay(ctx context.Context) error {
+	for until := time.Now().Add(firstWithin); tallyOf(t.merchants).acknowledged < firstOrders && time.Now().Before(until); {
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // make makes one fault and heals it.
