@@ -8,6 +8,10 @@ import (
 	"payout/vault"
 )
 
+// readMost is the longest time for a read that a request waits for, and for its wait for a
+// connection or for others.
+const readMost = 15 * time.Second
+
 // An engine is one of the two databases. Everything above it is written once:
 // the SQL text is the same but for the words of the dialect.
 type engine interface {

@@ -152,8 +152,6 @@ func (e *postgresEngine) alone(ctx context.Context) (func() error, error) {
 // hangs is given up then: writers must not wait for ever.
 const transactionMost = 20 * time.Second
 
-const readMost = 15 * time.Second // longest time for a read
-
 // begin sends nothing: BEGIN goes with the first statement.
 func (e *postgresEngine) begin() (conn, context.Context, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(e.most.Load()))
